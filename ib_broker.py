@@ -19,18 +19,11 @@ from typing import Any
 from qqqbot.adapters.ib.account import CURRENCY, LEDGER_TAG, SUMMARY_TAGS, PositionRow, SummaryRow
 from qqqbot.adapters.ib.broker import IBBroker
 from qqqbot.adapters.ib.connection import NotNow, Timing
-from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain, explain_order, washed
+from qqqbot.adapters.ib.error_codes import Meaning, code, explain, explain_order, washed
 from qqqbot.adapters.ib.execution_time import execution_time
 from qqqbot.adapters.ib.line import Line
-from qqqbot.adapters.ib.order_tracker import (
-    CommissionReport,
-    Event,
-    Execution,
-    Notice,
-    Status,
-    number_of,
-    whole,
-)
+from qqqbot.adapters.ib.numbers import id_of, number_of, whole
+from qqqbot.adapters.ib.order_tracker import REF_PREFIX, CommissionReport, Event, Execution, Notice, Status
 from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.silence import EXECUTIONS, Conversation, Silences
@@ -72,6 +65,15 @@ ESSENTIAL = frozenset({3, 4, 5, 9, 11, 15, 49, 53, 55, 59, 61, 62, 63, 64, 102})
 FIRST_REQUEST_ID = 2_000_000_000
 # After a gateway has rolled its ids back, the next id was used before; the next attempt goes well above the used ids.
 DUPLICATE_ORDER_ID, IDS_SKIPPED = 103, 100
+SIDES = {"BOT": Side.BUY, "SLD": Side.SELL}
+IDS_USED_UP = (
+    "the gateway's next order number, {}, is too high for the API: in the gateway, Configure, API, Settings, 'Reset "
+    "API order ID sequence'"
+)
+UNREADABLE = (
+    "a message from the gateway could not be read ({!r}): if this lasts, use a client of the gateway's line, see "
+    "IB_SETUP.md, section 3; reconnecting"
+)
 # The installed client's name in the connection check, and the newest server version that it supports.
 CLIENT_RELEASE = f"ibapi {get_version_string()}", MAX_CLIENT_VER
 
@@ -275,7 +277,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
                 log.info("a message about prices or the like could not be read: %r (%r)", message[:200], error)
                 return
             log.exception("a message from the gateway could not be read: %r", message[:200])
-            self.shut(f"a message from the gateway could not be read ({error!r}); reconnecting")
+            self.shut(UNREADABLE.format(error))
 
     def _parts(self, message: bytes) -> tuple[int, bytes]:
         """The message's number and its body, for clients with and without raw message numbers."""
@@ -296,6 +298,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     # Callbacks. Their names and parameters are the client's.
 
     def nextValidId(self, orderId: int) -> None:
+        if orderId >= FIRST_REQUEST_ID:
+            self.shut(IDS_USED_UP.format(orderId))
         with self._state:
             self._next_order_id = max(self._next_order_id, orderId, 1)
         self._greeted()
@@ -330,7 +334,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self.attention.set()
         elif meaning is Meaning.CONNECTION_ENDED:
             self.shut(explain(number, text))
-        elif about in NO_REQUEST_IDS:
+        elif id_of(about) == 0:
             self._unnumbered_error(number, text)
         elif about >= FIRST_REQUEST_ID:
             if meaning is not Meaning.NOTICE and not self.prices.expects(about, number, text):
@@ -354,10 +358,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self.requests.end(reqId)
 
     def position(self, account: str, contract: Contract, position: Any, avgCost: float) -> None:
-        quantity = number_of(position)
-        if quantity is None and contract.secType == "STK":
-            self.requests.end("positions", f"how many {washed(contract.symbol)} it holds is not a number")
-        row = PositionRow(account, contract.symbol, contract.secType, contract.currency, quantity or Decimal(0))
+        row = PositionRow(account, contract.symbol, contract.secType, contract.currency, number_of(position))
         self.requests.put("positions", row)
 
     def positionEnd(self) -> None:
@@ -371,10 +372,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         if order.account != self.account:
             return
         text = washed(getattr(orderState, "rejectReason", "") or orderState.warningText or "")
-        number = orderId if order.clientId == self.clientId else 0
-        status = Status(
-            order.permId, max(0, number), orderState.status, order.orderRef, text=text, symbol=contract.symbol
-        )
+        number = self._own(orderId, order.clientId)
+        perm_id, symbol = id_of(order.permId), contract.symbol
+        status = Status(perm_id, number, orderState.status, order.orderRef, text=text, symbol=symbol)
         self._listener(status)
         self.requests.put("open", status)
 
@@ -391,15 +391,18 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self, orderId: int, status: str, filled: Any, remaining: Any, avgFillPrice: float, permId: int, *rest: Any
     ) -> None:
         """`rest`: parentId, lastFillPrice, clientId, whyHeld, mktCapPrice."""
-        number = orderId if rest[2] == self.clientId else 0
-        average = number_of(avgFillPrice)
-        self._listener(Status(permId, max(0, number), status, filled=whole(filled), average=average))
+        number, average = self._own(orderId, rest[2]), number_of(avgFillPrice)
+        self._listener(Status(id_of(permId), number, status, filled=whole(filled), average=average))
+
+    def _own(self, order_id: int, client_id: int) -> int:
+        """The id if it is one of this client's, otherwise 0."""
+        return max(0, id_of(order_id)) if client_id == self.clientId else 0
 
     def completedOrder(self, contract: Contract, order: IBOrder, orderState: Any) -> None:
         if order.account == self.account:
             status = "Cancelled" if orderState.status == "Inactive" else orderState.status  # refused, and ended
             text = washed(orderState.completedStatus or "")
-            self._listener(Status(order.permId, 0, status, order.orderRef, whole(order.filledQuantity), text))
+            self._listener(Status(id_of(order.permId), 0, status, order.orderRef, whole(order.filledQuantity), text))
 
     def completedOrdersEnd(self) -> None:
         self.requests.end("completed")
@@ -407,17 +410,20 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def execDetails(self, reqId: int, contract: Contract, execution: Any) -> None:
         if execution.acctNumber != self.account or contract.secType != "STK" or contract.currency != CURRENCY:
             return
-        shares, price = whole(execution.shares), number_of(execution.price)
-        if shares is None or shares < 0 or price is None or price < 0:
-            raise ValueError(f"an execution of {execution.shares} shares at {execution.price}")
+        if execution.orderRef and not execution.orderRef.startswith(REF_PREFIX):
+            return
+        shares, price, side = whole(execution.shares), number_of(execution.price), SIDES.get(execution.side)
+        if side is None or not execution.execId or shares is None or price is None or not _is_sound(shares, price):
+            told = execution.execId, execution.side, execution.shares, execution.price
+            raise ValueError(f"an execution with these id, side, shares and price: {told}")
         self._listener(
             Execution(
                 exec_id=execution.execId,
-                perm_id=execution.permId,
-                order_id=max(0, execution.orderId) if execution.clientId == self.clientId else 0,
+                perm_id=id_of(execution.permId),
+                order_id=self._own(execution.orderId, execution.clientId),
                 order_ref=execution.orderRef,
                 symbol=contract.symbol,
-                side=Side.BUY if execution.side.startswith("B") else Side.SELL,  # BOT and SLD
+                side=side,
                 shares=shares,
                 price=price,
                 time=execution_time(execution.time, self._clock.now(), execution.orderRef),
@@ -458,6 +464,11 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def tickSnapshotEnd(self, reqId: int) -> None:
         self.requests.end(reqId)
+
+
+def _is_sound(shares: int, price: Decimal) -> bool:
+    """Whether these can be an execution; one of 0 shares was busted."""
+    return shares == 0 or (shares > 0 and price > 0)
 
 
 def open_account(config: Config, clock: Clock, timing: Timing | None = None) -> IBBroker:

@@ -1,7 +1,6 @@
 """The connection to a gateway over real sockets: how it comes to be, how its end is noticed, how it comes back."""
 
 import gc
-import math
 import os
 import socket
 import threading
@@ -9,8 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,10 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ib_broker
-from ib_broker import FIRST_REQUEST_ID
 from qqqbot.adapters.ib.connection import Timing
-from qqqbot.adapters.ib.line import READING
-from qqqbot.adapters.ib.order_tracker import Notice
 from qqqbot.adapters.ib.transport import MOST_SENDS_A_SECOND
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown
 from qqqbot.model.values import OrderStatus
@@ -363,108 +357,3 @@ def test_an_unsolicited_open_order_end_on_connecting_ends_none_of_our_questions(
             kinds = [kind for kind in gateway.recording.kinds() if kind.startswith("req")]
             assert kinds.index("reqCurrentTime") < kinds.index("reqAllOpenOrders")
             assert broker.snapshot().open_order_refs == ("qqqbot-20261124-09",)
-
-
-def client() -> ib_broker.IBGateway:
-    return ib_broker.IBGateway(MovedClock(), QUICK, lambda _: None)
-
-
-def test_a_connection_lost_during_the_first_reading_is_not_trusted() -> None:
-    link = client()
-    before = link.line.interruptions()
-    link.error(-1, 1100, "lost")
-    link.error(-1, 1102, "restored")
-    link.line.trust(before)
-    assert link.line.interrupted() == READING
-    link.line.trust(link.line.interruptions())
-    assert link.line.interrupted() == ""
-
-
-def test_a_lost_connection_is_not_trusted_however_much_was_read() -> None:
-    link = client()
-    link.error(-1, 1700000000000, 2110, "broken", "")
-    link.line.trust(link.line.interruptions())
-    assert link.line.interrupted().startswith("2110: ")
-
-
-def test_errors_in_every_format_are_understood() -> None:
-    told: list[Any] = []
-    link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
-    for shape in ((5, 201, "no"), (5, 201, "no", "{}"), (5, 0, 201, "no"), (5, 1700000000000, 201, "no", "{}")):
-        link.error(*shape)
-    assert told == [Notice(5, 201, "no")] * 4
-
-
-STOCK = SimpleNamespace(symbol="QQQ", secType="STK", currency="USD")
-EXECUTION = {"execId": "a.1", "permId": 5, "clientId": 1, "orderId": 7, "orderRef": "qqqbot-20261124-01"} | {
-    "side": "BOT",
-    "shares": 10,
-    "price": 450.0,
-    "time": "20261124-17:00:00",
-    "acctNumber": "DU1",
-}
-
-
-@pytest.mark.parametrize("wrong", [{"shares": 2**127 - 1}, {"shares": -1}, {"price": math.nan}, {"price": 1.8e308}])
-def test_an_execution_without_its_numbers_is_never_read_as_a_smaller_one(wrong: dict[str, Any]) -> None:
-    told: list[Any] = []
-    link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
-    link.account, link.clientId = "DU1", 1
-    with pytest.raises(ValueError, match="an execution of "):
-        link.execDetails(-1, STOCK, SimpleNamespace(**EXECUTION | wrong))
-    link.execDetails(-1, STOCK, SimpleNamespace(**EXECUTION | {"shares": 0}))  # busted
-    assert [(execution.shares, execution.price) for execution in told] == [(0, Decimal(450))]
-
-
-def test_a_position_without_its_number_is_never_none_at_all() -> None:
-    link = client()
-    for option, share, known in ((math.nan, 100, [0, 100]), (1, math.nan, None)):
-        request = link.requests.ask("positions", "positions", lambda: None)
-        link.position("DU1", SimpleNamespace(symbol="QQQ", secType="OPT", currency="USD"), option, 0.0)
-        link.position("DU1", STOCK, share, 0.0)
-        link.positionEnd()
-        if known:
-            assert [row.quantity for row in link.requests.answer(request, 1)] == known
-        else:
-            with pytest.raises(BrokerUnavailable, match="how many QQQ it holds is not a number"):
-                link.requests.answer(request, 1)
-
-
-def test_callbacks_of_another_account_or_instrument_are_ignored() -> None:
-    told: list[Any] = []
-    link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
-    link.account, link.clientId = "DU1", 1
-    stock, execution = STOCK, EXECUTION
-    bought = {"account": "DU1", "whatIf": False, "permId": 5, "clientId": 1, "orderRef": "qqqbot-20261124-01"}
-    state = SimpleNamespace(status="Submitted", warningText="", completedStatus="")
-    for account in ("DU2", "DU1"):
-        order_there = SimpleNamespace(**bought | {"account": account, "filledQuantity": 0})
-        link.openOrder(7, stock, order_there, state)
-        link.completedOrder(stock, order_there, state)
-        link.execDetails(-1, stock, SimpleNamespace(**execution | {"acctNumber": account}))
-        assert len(told) == (3 if account == "DU1" else 0)
-    for other in ({"secType": "OPT"}, {"currency": "MXN"}):
-        link.execDetails(-1, SimpleNamespace(**vars(stock) | other), SimpleNamespace(**execution))
-    link.openOrder(7, stock, SimpleNamespace(**bought | {"whatIf": True}), state)
-    assert len(told) == 3
-
-
-@pytest.mark.parametrize("kind", [2, 3, 4])
-def test_frozen_and_delayed_prices_are_not_live_prices(kind: int) -> None:
-    link = client()
-    request = link.ask("a price", lambda _: None)
-    link.marketDataType(FIRST_REQUEST_ID, kind)
-    link.tickPrice(FIRST_REQUEST_ID, 4, 450.0, None)
-    with pytest.raises(BrokerUnavailable, match="only delayed prices"):
-        link.requests.answer(request, 1)
-
-
-def test_our_names_hide_none_of_the_clients() -> None:
-    """A method of ours with the name of one of the client's would be called in its place."""
-    own = {name for name in vars(ib_broker.IBGateway) if not name.startswith("__")}
-    from ibapi.client import EClient
-    from ibapi.wrapper import EWrapper
-
-    callbacks = {name for name in vars(EWrapper) if not name.startswith("_")}
-    assert not (own - callbacks) & set(vars(EClient))
-    assert {"openOrder", "orderStatus", "execDetails", "error"} <= own & callbacks

@@ -10,6 +10,7 @@ line           the gateway's own line to Interactive Brokers, as it reports it
 requests       a question to the gateway and its complete answer, or none
 silence        requests that a gateway never answers
 transport      the socket that replaces the client's own
+numbers        the client's numbers, and its ways to say "none"
 orders         the contract and the order as the official client wants them
 error_codes    IB's codes: what each means for this bot, in one sentence, and what the owner can do
 doctor/        the checks of test_ib_connection.py

@@ -8,8 +8,9 @@ import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from qqqbot.adapters.ib.numbers import number_of
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.values import Mode
 
@@ -43,7 +44,8 @@ class PositionRow:
     symbol: str
     sec_type: str
     currency: str
-    quantity: Decimal
+    quantity: Decimal | None
+    """None if it is not a number"""
 
 
 def choose_account(managed: Sequence[str], wanted: str, port: int, allow_live: bool) -> tuple[Mode, str]:
@@ -71,8 +73,8 @@ def _named(managed: Sequence[str], wanted: str) -> str:
     listed = ", ".join(managed) or "none"
     if wanted and wanted not in managed:
         raise AccountRefused(
-            f"ib_account is {wanted}, but the gateway's login manages {listed}: correct ib_account in config.json, or "
-            "log the gateway in as the right user"
+            f"ib_account is {wanted}, but the gateway's login manages {listed}: correct ib_account in config.json "
+            "(in capitals), or log the gateway in as the right user"
         )
     if not managed:
         raise AccountRefused("the gateway's login manages no account: log in again with a trading user")
@@ -109,11 +111,8 @@ def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
 
 
 def _amount(row: SummaryRow) -> Decimal:
-    try:
-        amount = Decimal(row.value)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or abs(amount) >= Decimal("1e300"):
+    amount = number_of(row.value)
+    if amount is None:
         raise BrokerUnavailable(
             f"the account summary says {row.tag} {row.value!r}, which is not an amount; asked again"
         )
@@ -174,9 +173,14 @@ def fractions(rows: Iterable[PositionRow], account: str, symbols: Iterable[str])
 
 
 def _held(rows: Iterable[PositionRow], account: str, symbols: Iterable[str]) -> dict[str, Decimal]:
-    """The stock of each symbol in `account`. Options and other listings of the same symbol do not count."""
+    """The stock of each symbol in `account`. Options and other listings of the same symbol do not count.
+
+    Raises BrokerUnavailable if one of these is not a number.
+    """
     held = dict.fromkeys(symbols, Decimal(0))
     for row in rows:
         if row.account == account and row.sec_type == "STK" and row.currency == CURRENCY and row.symbol in held:
+            if row.quantity is None:
+                raise BrokerUnavailable(f"the account's number of {row.symbol} is not a number; asked again soon")
             held[row.symbol] = row.quantity
     return held

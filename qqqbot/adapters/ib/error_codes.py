@@ -250,10 +250,6 @@ KID = Code(
 # (wboayue/rust-ibapi#764).
 WARNINGS = range(2100, 2200)
 
-# If a request without a number is refused, the error has one of these numbers.
-# https://interactivebrokers.github.io/tws-api/message_codes.html
-NO_REQUEST_IDS = (-1, 0x7FFFFFFF)
-
 _KID = re.compile(r"\bKID\b|key information document", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
 

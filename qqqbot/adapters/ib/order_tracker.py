@@ -17,8 +17,7 @@ Rule 6: an order's message is the reason for its refusal. A 202 without a reason
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal
 
 from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order
 from qqqbot.adapters.ib.silence import LIST_EXECUTIONS
@@ -30,7 +29,6 @@ CANCELLED_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
 ENDED_STATUSES = CANCELLED_STATUSES | {"Filled"}
 # With these statuses the order is in flight, or may be open or not: they are no acknowledgement.
 SILENT_STATUSES = CANCELLED_STATUSES | {"", "ApiPending", "PendingSubmit", "Inactive", "PreCancelled", "WarnState"}
-UNSET = Decimal(2**127 - 1)
 
 # The id was used before: the next order gets a higher id.
 DUPLICATE_ID = 103
@@ -395,17 +393,3 @@ class OrderTracker:
         trade = stem(execution.exec_id)
         known = [exec_id for exec_id in self._commissions if stem(exec_id) == trade]
         return self._commissions[max(known, key=revision)] if known else None
-
-
-def number_of(value: Any) -> Decimal | None:
-    """A quantity or an amount as the client gives it; None for any of the client's ways to say "none"."""
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and abs(amount) < Decimal("1e300") and amount != UNSET else None
-
-
-def whole(value: Any) -> int | None:
-    amount = number_of(value)
-    return None if amount is None else int(amount)

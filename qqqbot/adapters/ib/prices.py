@@ -6,7 +6,6 @@ are adjusted for dividends and splits (ADJUSTED_LAST), as Yahoo's are.
 """
 
 import contextlib
-import math
 import re
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -16,6 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from qqqbot.adapters.ib.error_codes import WARNINGS, explain
+from qqqbot.adapters.ib.numbers import number_of
 from qqqbot.adapters.ib.requests import TOO_LATE, PendingRequest, PendingRequests
 from qqqbot.model.errors import BrokerUnavailable
 
@@ -104,7 +104,7 @@ class PriceRequests:
         """Take a price; -1 means that there is none."""
         if number in self._trades:
             self._heard(number, kind, price)
-        elif math.isfinite(price):
+        elif number_of(price) is not None:
             self._requests.put(number, (kind, price))
             if kind == LAST and price > 0:
                 self._requests.end(number)
@@ -119,14 +119,14 @@ class PriceRequests:
 
     def bar(self, number: int, bar: Any) -> None:
         """Take a daily bar; a bar without a readable day and price is ignored."""
-        day = DAY.match(str(bar.date))
+        day, close = DAY.match(str(bar.date)), number_of(bar.close)
         with contextlib.suppress(ValueError):
-            if day and 0 < float(bar.close) < math.inf:
-                self._requests.put(number, (date.fromisoformat(day[0]), float(bar.close)))
+            if day and close is not None and close > 0:
+                self._requests.put(number, (date.fromisoformat(day[0]), float(close)))
 
     def _heard(self, number: int, kind: int, value: float) -> None:
-        known = self._trades.get(number)
-        if known is not None and 0 < value < math.inf:
+        known, amount = self._trades.get(number), number_of(value)
+        if known is not None and amount is not None and amount > 0:
             known[kind] = value
             if _whole(known):
                 self._requests.end(number)

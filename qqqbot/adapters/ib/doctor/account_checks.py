@@ -105,7 +105,7 @@ def summary(answer: Reply, chosen: str, settings: Config) -> Result:
         amounts = ib_account.amounts(rows, chosen)
     except BrokerUnavailable as unusable:
         found, _, fix = str(unusable).partition("; asked again")[0].partition(": ")
-        return failed(Check.SUMMARY, found, "the bot does not trade on half an answer", fix)
+        return failed(Check.SUMMARY, found, "the bot would not trade", fix)
     cash, foreign = ib_account.is_cash_account(amounts), ib_account.foreign_cash(amounts)
     shown = {"net liquidation": "NetLiquidation", "cash": "TotalCashValue", "settled": "SettledCash"}
     shown |= {"available": "AvailableFunds"}
@@ -131,7 +131,10 @@ def positions(answer: Reply, chosen: str, symbols: Sequence[str]) -> Result:
     if answer.trouble:
         return _no_answer(Check.POSITIONS, answer)
     rows: tuple[PositionRow, ...] = answer.rows
-    held = ib_account.shares(rows, chosen, symbols)
+    try:
+        held = ib_account.shares(rows, chosen, symbols)
+    except BrokerUnavailable as unusable:
+        return _no_answer(Check.POSITIONS, Reply(trouble=str(unusable).removesuffix("; asked again soon")))
     found = ", ".join(f"{count:,} {symbol}" for symbol, count in held.items())
     ours = [(symbol, "STK", ib_account.CURRENCY) for symbol in symbols]
     others = [row for row in rows if row.account == chosen and (row.symbol, row.sec_type, row.currency) not in ours]
@@ -191,7 +194,7 @@ def hours_today(contract: ContractDetails, now: datetime) -> str:
 def line(interrupted: str) -> Result:
     """`interrupted` is what the gateway said about its own connection to the broker; empty if it is up."""
     if not interrupted:
-        return ok(Check.LINE, "the gateway is connected to Interactive Brokers")
+        return ok(Check.LINE, "the gateway did not report it lost during this check")
     meaning = "what the gateway says is out of date, and orders would not get through"
     fix = "wait: it comes back on its own, also every night between 00:15 and 01:45 New York"
     return failed(Check.LINE, interrupted.partition(";")[0], meaning, fix)

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from qqqbot.adapters.ib.doctor.result import ContractDetails, Day, Reply, WhatIf
 from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order, washed
 from qqqbot.adapters.ib.line import READING, Line
-from qqqbot.adapters.ib.order_tracker import Event, Execution, Notice, Status, number_of
+from qqqbot.adapters.ib.numbers import number_of
+from qqqbot.adapters.ib.order_tracker import Event, Execution, Notice, Status
 from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.transport import Transport

@@ -1,7 +1,6 @@
 """Callbacks folded into orders: whole, one by one, doubled, out of turn, and across connections."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +13,6 @@ from qqqbot.adapters.ib.order_tracker import (
     OrderTracker,
     Sent,
     Status,
-    number_of,
-    whole,
 )
 from qqqbot.model.values import OrderStatus, Side, StatusFill
 from tests.support.builders import NOW
@@ -253,19 +250,6 @@ def test_old_orders_are_forgotten_in_the_end() -> None:
             Execution(f"a{number}.1", number + 1, 0, f"qqqbot-x-{number}", "QQQ", Side.BUY, 1, Decimal(1), NOW)
         )
     assert len(tracker.with_executions()) == 500
-
-
-@pytest.mark.parametrize(
-    "nothing",
-    [1.7976931348623157e308, "1.7976931348623157E308", Decimal(2**127 - 1), float("nan"), None, "", float("inf")],
-)
-def test_every_placeholder_for_no_number_is_none(nothing: Any) -> None:
-    assert number_of(nothing) is None
-
-
-@pytest.mark.parametrize(("told", "count"), [(100.0, 100), (Decimal("100"), 100), ("40", 40), (0, 0)])
-def test_quantities_of_every_client_are_whole_numbers(told: Any, count: int) -> None:
-    assert whole(told) == count
 
 
 def said_filled(filled: int = QUANTITY, average: str | None = "450.02") -> Status:

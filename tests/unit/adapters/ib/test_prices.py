@@ -104,7 +104,7 @@ def test_a_delayed_price_never_gets_the_time_of_a_live_trade() -> None:
     assert found == {"QQQ": (450.0, datetime.fromtimestamp(TRADED_AT, UTC))}
 
 
-@pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf, 1.8e308])
 def test_a_price_of_minus_one_is_none(price: float) -> None:
     def answer(prices: PriceRequests, requests: PendingRequests, number: int) -> None:
         prices.tick(number, 4, price)
