@@ -183,6 +183,8 @@ case ${1:-help} in
         install-service | init | run | once | demo | drill | backtest) set_up requirements.txt ;;
 esac
 
+[ -e "$HERE/qqqbot/runtime/control.py" ] ||
+    die "The program is not complete: $HERE/qqqbot is missing. Get the whole project again (git pull, git status)."
 if [ ! -x "$PY" ] && ! PY=$(find_python bare 2>/dev/null); then
     case ${1:-} in
         halt) halt_without_python ;;

@@ -4,7 +4,6 @@ Keys that start with `_` are comments. Any other key that is unknown, mistyped o
 missing file: there are no silent defaults. Secrets do not belong in this file.
 """
 
-import difflib
 import hashlib
 import json
 import re
@@ -23,10 +22,11 @@ from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import Closures
 from qqqbot.model.values import SHORTEST_WINDOW_MINUTES, Decide, OrderType, Rules
 from qqqbot.regular_file import content
-from qqqbot.runtime.rule_config import parked, rule_of
+from qqqbot.runtime.rule_config import as_written, parked, rule_of, unknown_key
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
 COMMENT = "Every key is explained in docs/configuration.md. Keys that start with _ are comments."
+JSON_HAS = "texts are in double quotes, no comma follows the last key, and a comment is a key that starts with _"
 OF_THE_DEFAULT_FORM = ("short_ma_period", "long_ma_period", "band_pct")
 CLOSURE_PATTERN = r"^\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?$"
 CLOSURE_EXAMPLES = '"2025-01-09" (closed) or "2026-12-09 13:00" (closed early, at that time in New York)'
@@ -44,9 +44,11 @@ EXPECTED = {
     "float_type": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be a text in quotes",
+    "string_unicode": "must be a text of whole characters",
     "tuple_type": f"must be a list, like [], of entries like {CLOSURE_EXAMPLES}",
 }
-ONE_WORD, WORD_OR_NONE = r"^\S+$", r"^\S*$"
+# \p{C}: a control character would reach the gateway, and the terminal that shows it.
+ONE_WORD, WORD_OR_NONE = r"^[^\s\p{C}]+$", r"^[^\s\p{C}]*$"
 PATTERNS = {
     CLOSURE_PATTERN: f"must be like {CLOSURE_EXAMPLES}",
     ONE_WORD: "must be a name or an address without spaces",
@@ -176,7 +178,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError([f"{path}: {duplicate} appears twice; keep one"]) from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise ConfigError([f"{path}: not valid JSON at {place}: {error.msg}"]) from None
+        raise ConfigError([f"{path}: not valid JSON at {place}: {error.msg}; {JSON_HAS}"]) from None
     except (ValueError, RecursionError) as error:  # thousands of digits, or of nested brackets
         raise ConfigError([f"{path}: cannot be read: {error}"]) from None
     if not isinstance(values, dict):
@@ -201,12 +203,10 @@ def _sentence(path: Path, error: Any) -> str:
     """'config.json: check_interval_minutes: must be at least 1, was 0'."""
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, Config.model_fields, n=1)
-        hint = f"did you mean {near[0]}?" if near else "see docs/configuration.md"
-        return f"{path.name}: {key if key.isidentifier() else json.dumps(key)}: unknown key; {hint}"
+        return f"{path.name}: {unknown_key(key, Config.model_fields, 'see docs/configuration.md')}"
     known = EXPECTED.get(error["type"]) or PATTERNS.get(error.get("ctx", {}).get("pattern"))
     expected = known.format(**error.get("ctx", {})) if known else error["msg"]
-    return f"{path.name}: {key}: {expected}, was {json.dumps(error['input'], default=str)}"
+    return f"{path.name}: {key}: {expected}, was {as_written(error['input'])}"
 
 
 def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:

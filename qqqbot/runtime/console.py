@@ -1,4 +1,4 @@
-"""What a command prints: its result on stdout, all else on stderr. If nobody reads it, the command still goes on."""
+"""What a command prints: its result on stdout, all else on stderr. If that fails, the command still goes on."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ def warn(*lines: str) -> None:
 def _print(text: str, out: TextIO) -> None:
     try:
         print(text, file=out, flush=True)
-    except BrokenPipeError:  # `restart | head -1` must not end before the start, nor at the last flush
+    except OSError:  # nobody reads it, or the disk is full: `restart | head -1` must not stop the bot and not start it
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 

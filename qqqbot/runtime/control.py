@@ -101,6 +101,9 @@ class Control:
             return command(*rest)
         except StartRefused as reason:  # it cannot be determined who holds the lock
             return refused(str(reason))
+        except OSError as error:  # a disk that fails, a folder in a file's place, too many processes
+            where = f"{error.filename}: " if error.filename else ""
+            return refused(f"{word} did not come to its end: {where}{error.strerror}. See {COMMAND} status.")
 
     def _halt(self, *reason: str) -> int:
         return kill_switch.halt(

@@ -91,6 +91,8 @@ class DaemonProcess:
 
     def cannot_write(self) -> str | None:
         """Why a daemon cannot write in its folder, which is made if it is missing; None if it can."""
+        if self._status.is_dir():  # it cannot be replaced by a file: no command would learn how the daemon is
+            return f"{self._status.name} is a folder; remove it"
         probe = self._status.with_name(".write-test")
         try:
             probe.parent.mkdir(parents=True, exist_ok=True)

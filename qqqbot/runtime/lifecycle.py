@@ -173,8 +173,7 @@ class Lifecycle:
         if self._already_running():  # another start, at the same time, got the lock
             return 0
         text, code = content(self._output)[seen:].decode(errors="replace"), child.poll() or 1
-        killed = f": signal {-code} ended it; if that was not you, memory ran out" if code < 0 else ""
-        warn(f"did not start{killed}; the last lines of {self._output}:", *text.splitlines()[-LINES_SHOWN:])
+        warn(f"did not start{_how(child.poll())}; the last lines of {self._output}:", *text.splitlines()[-LINES_SHOWN:])
         return exit_code(code)
 
     def _make_room_for_output(self) -> int:
@@ -253,3 +252,12 @@ class Lifecycle:
             return refused(f"Process {pid} cannot be killed; it hangs in the operating system.")
         say(f"killed (pid {pid}); the next start looks for orders in flight")
         return 0
+
+
+def _how(code: int | None) -> str:
+    """How a daemon ended that gave no reason itself."""
+    if code in (0, -signal.SIGTERM):
+        return ": it was asked to stop before its first check had ended"
+    if code == -signal.SIGKILL:
+        return ": it was killed; if that was not you, memory ran out"
+    return f": signal {-code} ended it" if code is not None and code < 0 else ""

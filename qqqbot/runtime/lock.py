@@ -8,6 +8,7 @@ a pid that now belongs to another program.
 import fcntl
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,12 +23,15 @@ PID_FILE = "bot.pid"
 TRIES = 150
 PAUSE_SECONDS = 0.002
 
+Flock = Callable[[int, int], None]
+
 
 class Lock:
     """Held from `acquire` until `release` or the end of the process; children do not inherit it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, flock: Flock = fcntl.flock) -> None:
         self._path = path
+        self._flock = flock
         self._file: int | None = None
         self._folder: tuple[int, int] | None = None
         """device and inode of the folder in which the lock was taken"""
@@ -45,7 +49,7 @@ class Lock:
 
     def _lock(self, file: int) -> None:
         for _ in range(TRIES):
-            if _locked(file, fcntl.LOCK_EX):
+            if _locked(file, fcntl.LOCK_EX, self._path, self._flock):
                 return
             time.sleep(PAUSE_SECONDS)
         pid = holder(self._path)
@@ -77,7 +81,7 @@ class Lock:
                 f"{self._path.parent} was moved or removed while the daemon ran, and its records with it; "
                 f"put it back, or start again: {COMMAND} start"
             )
-        successor = Lock(self._path)
+        successor = Lock(self._path, self._flock)
         successor.acquire()
         self.release()
         self._file, self._folder = successor._file, successor._folder
@@ -103,7 +107,7 @@ class Lock:
         self.release()
 
 
-def holder(path: Path) -> int | None:
+def holder(path: Path, flock: Flock = fcntl.flock) -> int | None:
     """The pid of the process that holds the lock, or None. Raises StartRefused if that cannot be determined."""
     try:
         file = _opened(path, os.O_RDONLY)
@@ -111,7 +115,7 @@ def holder(path: Path) -> int | None:
         return None
     try:
         for _ in range(TRIES):
-            if _locked(file, fcntl.LOCK_SH):
+            if _locked(file, fcntl.LOCK_SH, path, flock):
                 return None
             pid = _read_pid(file)
             time.sleep(PAUSE_SECONDS)
@@ -133,17 +137,22 @@ def _opened(path: Path, flags: int) -> int:
             ) from None
         raise
     except OSError as error:
-        whose = "; the user who runs the daemon must be able to write in its folder"
-        raise StartRefused(
-            f"{path}: cannot be opened: {error.strerror}{whose if isinstance(error, PermissionError) else ''}"
-        ) from None
+        expected = "expected a file, or nothing: remove what is there"
+        if isinstance(error, PermissionError):
+            expected = "the user who runs the daemon must be able to write in its folder"
+        raise StartRefused(f"{path}: cannot be opened: {error.strerror}; {expected}") from None
 
 
-def _locked(file: int, kind: int) -> bool:
+def _locked(file: int, kind: int, path: Path, flock: Flock) -> bool:
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
+        flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # some network disks
+        raise StartRefused(
+            f"{path}: cannot be locked: {error.strerror}; two daemons could trade at once. Name a folder on a disk of "
+            "this machine with QQQBOT_LOGS"
+        ) from None
     return True
 
 

@@ -98,11 +98,13 @@ class Processes:
         return os.execv(sys.executable, [sys.executable, *arguments])
 
     def arguments(self, pid: int) -> str | None:
-        """The command line of a process; None if it cannot be read."""
+        """The command line of a process; None if it cannot be read, or if the process is ending and has none."""
         # -ww: a narrow COLUMNS, or macOS, would cut the line before the program's name.
-        done = self.run(("ps", "-ww", "-p", str(pid), "-o", "args="))
-        if done.code == 0 and done.out.strip():
-            return done.out.strip()
+        line = self.run(("ps", "-ww", "-p", str(pid), "-o", "args=")).out.strip()
+        if line.startswith(("[", "(")):  # the name of a process without a command line, in the brackets of Linux, macOS
+            return None
+        if line:
+            return line
         try:
             return (
                 Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip() or None

@@ -7,7 +7,7 @@
 import difflib
 import json
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,7 @@ AVERAGE = re.compile(r"(sma|ema)([1-9]\d{0,3})")
 LONGEST, LARGEST_BAND, MOST_CLOSES = 1000, 20, 10
 # Yahoo's ten years hold about 2,513 sessions.
 MOST_HISTORY = 2_480
+LONGEST_QUOTE = 200
 
 
 def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
@@ -41,15 +42,11 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
         near = difflib.get_close_matches(value.lower(), PRESETS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the presets are {', '.join(PRESETS)}"
         rule = PRESETS.get(value)
-        return rule, ([f"unknown preset {json.dumps(value)}; {hint}"] if rule is None else [])
+        return rule, ([f"unknown preset {as_written(value)}; {hint}"] if rule is None else [])
     if not isinstance(value, Mapping):
-        return None, [f"must be a preset's name or an object, was {json.dumps(value, default=str)}"]
+        return None, [f"must be a preset's name or an object, was {as_written(value)}"]
     spelled = {key: one for key, one in value.items() if not key.startswith("_")}
-    problems = [
-        f"{key if key.isidentifier() else json.dumps(key)}: unknown key; {_hint(key)}"
-        for key in spelled
-        if key not in KEYS
-    ]
+    problems = [unknown_key(key, KEYS, f"the keys are {', '.join(KEYS)}") for key in spelled if key not in KEYS]
     problems += [f"{key} is missing" for key in ("slow", "strong") if key not in spelled]
     given = {**KEYS, **spelled}
     found = _Reader(given, spelled, problems)
@@ -91,7 +88,7 @@ def parked(rule: Rule, park: Any) -> tuple[Rule, list[str]]:
     """`rule` with its cash in the Treasury-bill fund of the key `park`, and what is wrong with that."""
     funds = [fund for fund in Holding if fund.kind is Kind.BILLS]
     if park not in funds:
-        return rule, [f"must be null or one of {', '.join(funds)}, was {json.dumps(park, default=str)}"]
+        return rule, [f"must be null or one of {', '.join(funds)}, was {as_written(park)}"]
     if rule.down is not Holding.CASH:
         return rule, [f"without an uptrend this rule holds {rule.down}, so there is no cash to park; leave park out"]
     return replace(rule, down=Holding(park)), []
@@ -142,12 +139,20 @@ class _Reader:
     def _wrong(self, key: str, expected: str) -> None:
         self.wrong.add(key)
         if key in self._spelled:
-            self._problems.append(f"{key}: {expected}, was {json.dumps(self._given[key], default=str)}")
+            self._problems.append(f"{key}: {expected}, was {as_written(self._given[key])}")
 
 
-def _hint(key: str) -> str:
-    near = difflib.get_close_matches(key, KEYS, n=1)
-    return f"did you mean {near[0]}?" if near else f"the keys are {', '.join(KEYS)}"
+def unknown_key(key: str, known: Iterable[str], otherwise: str) -> str:
+    """That `key` is none of `known`, with the one that was meant, else with `otherwise`."""
+    near = difflib.get_close_matches(key.lower()[:LONGEST_QUOTE], known, n=1)
+    shown = key if key.isidentifier() and len(key) <= LONGEST_QUOTE else as_written(key)
+    return f"{shown}: unknown key; {f'did you mean {near[0]}?' if near else otherwise}"
+
+
+def as_written(value: Any) -> str:
+    """`value` as it is in config.json, but not a whole page of it."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
 
 
 def _senseless(rule: Rule, wrong: Container[str]) -> list[str]:

@@ -220,6 +220,13 @@ def test_a_narrow_terminal_does_not_hide_whose_process_it_is(bot: Checkout) -> N
     assert bot.run("stop", COLUMNS="20").stdout == "stopped\n"
 
 
+def test_stops_at_the_same_instant_all_succeed(bot: Checkout) -> None:
+    """A daemon that is ending holds its lock for a moment without a command line: it is no other program."""
+    bot.run("start")
+    results = [finished(stop) for stop in [bot.begin("stop") for _ in range(6)]]
+    assert {(result.returncode, result.stderr) for result in results} == {(0, "")}
+
+
 def test_a_lock_held_by_another_program_is_not_signalled(bot: Checkout) -> None:
     """As when the daemon runs in a container that shares the folder: its pid means something else here."""
     bot.logs.mkdir()
@@ -296,6 +303,15 @@ def test_a_daemon_that_does_not_stop_is_killed_only_by_force(bot: Checkout, tmp_
         assert forced.holder() is None
     finally:
         forced.clean_up()
+
+
+def test_a_program_that_is_gone_is_named_and_a_halt_is_made_without_it(bot: Checkout) -> None:
+    shutil.rmtree(bot.folder / "qqqbot")
+    for command in ("halt", "stop", "status"):
+        refused = bot.run(command)
+        told = f"The program is not complete: {bot.folder}/qqqbot is missing. Get the whole project again"
+        assert (refused.returncode, refused.stderr.startswith(told)) == (1, True), refused
+    assert (bot.logs / "HALT").exists()
 
 
 def test_logs_that_cannot_be_made_are_reported_before_anything_starts(bot: Checkout) -> None:

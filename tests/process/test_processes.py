@@ -1,5 +1,7 @@
 """Other processes, real ones: what the commands rely on."""
 
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -60,3 +62,14 @@ def test_a_job_is_not_waited_for() -> None:
     assert time.monotonic() - began < 10
     job.terminate()
     eventually(lambda: job.poll() is not None, "it ends")
+
+
+def test_a_process_that_is_ending_has_no_arguments_and_is_not_taken_for_another_program() -> None:
+    """A dead process keeps its pid until it is reaped; ps then shows its name in brackets."""
+    processes = Processes()
+    job = subprocess.Popen([sys.executable, "-c", ""])
+    try:
+        os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOWAIT)
+        assert processes.arguments(job.pid) is None
+    finally:
+        job.wait()

@@ -201,6 +201,7 @@ def test_nan_and_infinity_are_refused(tmp_path: Path, key: str, number: str) -> 
         ("ib_clientid", "ib_client_id"),
         ("Total_Capital", "total_capital"),
         ("checkIntervalMinutes", "check_interval_minutes"),
+        ("DRY_RUN", "dry_run"),
     ],
 )
 def test_an_unknown_key_comes_with_a_suggestion(tmp_path: Path, wrong: str, meant: str) -> None:
@@ -215,6 +216,26 @@ def test_a_key_that_is_no_word_is_shown_in_quotes(tmp_path: Path) -> None:
     assert problems(tmp_path, {"": 1, "a\x1b[2J": 1}) == (
         'config.json: "": unknown key; see docs/configuration.md',
         'config.json: "a\\u001b[2J": unknown key; see docs/configuration.md',
+    )
+
+
+@pytest.mark.parametrize("value", [{"x" * 10_000_000: 1}, {"ib_host": "x " * 5_000_000}, {"rule": ["x"] * 1_000_000}])
+def test_a_message_quotes_no_page_of_the_file(tmp_path: Path, value: Any) -> None:
+    (problem,) = problems(tmp_path, value)
+    assert len(problem) < 400
+    assert "x" in problem
+
+
+@pytest.mark.parametrize("key", ["ib_host", "ib_account"])
+@pytest.mark.parametrize("control", ["\0", "\x1b[2J", "\u202e", "\n"])
+def test_a_control_character_is_no_part_of_a_name(tmp_path: Path, key: str, control: str) -> None:
+    """With the first the daemon ended at each connection; the next two manipulate the terminal that shows them."""
+    assert problems(tmp_path, {key: f"DU1{control}"})[0].startswith(f"config.json: {key}: must be a")
+
+
+def test_half_a_character_is_refused_in_our_words(tmp_path: Path) -> None:
+    assert problems(tmp_path, '{"ib_host": "\\ud800"}') == (
+        'config.json: ib_host: must be a text of whole characters, was "\\ud800"',
     )
 
 
@@ -341,7 +362,9 @@ class TestFiles:
         "text", ["", " ", "{", '{"a": }', "dry_run: true", "{'dry_run': true}", '{"dry_run": true,}']
     )
     def test_invalid_json_is_refused_with_its_position(self, tmp_path: Path, text: str) -> None:
-        assert "config.json: not valid JSON at line 1, column " in problems(tmp_path, text)[0]
+        (problem,) = problems(tmp_path, text)
+        assert "config.json: not valid JSON at line 1, column " in problem
+        assert problem.endswith("no comma follows the last key, and a comment is a key that starts with _")
 
     def test_the_place_of_the_error_is_named(self, tmp_path: Path) -> None:
         assert "line 3, column 3" in problems(tmp_path, '{\n  "dry_run": true\n  "band_pct": 0\n}')[0]

@@ -1,6 +1,7 @@
 """What a command says, and where."""
 
 import os
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
@@ -16,11 +17,22 @@ def test_results_and_problems_go_their_own_ways(capsys: pytest.CaptureFixture[st
     assert tuple(capsys.readouterr()) == ("stopped\n", "two\nlines\nno\nno\n")
 
 
-def test_a_reader_that_has_gone_ends_no_command() -> None:
-    """`restart | head -1` would otherwise stop the bot and not start it."""
+def output_without_a_reader() -> int:
     reader, writer = os.pipe()
     os.close(reader)
-    with open(writer, "w") as gone, redirect_stdout(gone), redirect_stderr(gone):
+    return writer
+
+
+def output_on_a_full_disk() -> int:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+@pytest.mark.parametrize("output", [output_without_a_reader, output_on_a_full_disk])
+def test_output_that_cannot_be_written_ends_no_command(output: Callable[[], int]) -> None:
+    """`restart | head -1`, or `restart >>` a full disk, would otherwise stop the bot and not start it."""
+    with open(output(), "w") as gone, redirect_stdout(gone), redirect_stderr(gone):
         say("stopped")
         say("started")
         assert refused("no") == 1

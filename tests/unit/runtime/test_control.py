@@ -1,5 +1,6 @@
 """The table of commands: which words there are, what they take, and what they hand over to."""
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -168,6 +169,18 @@ def test_an_unreadable_lock_is_a_refusal(control: Control, tmp_path: Path, capsy
     (tmp_path / "logs/bot.pid").symlink_to(tmp_path / "logs/bot.pid")
     assert (control.main(["stop"]), control.main(["start"])) == (1, 1)
     assert "bot.pid: cannot be opened" in capsys.readouterr().err
+
+
+def test_what_the_machine_refuses_is_told_without_a_traceback(
+    control: Control, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), "/bot/logs/nohup.log")
+
+    processes.on_launch = refuse
+    assert control.main(["start"]) == 1
+    told = "start did not come to its end: /bot/logs/nohup.log: Is a directory. See ./bot_control.sh status.\n"
+    assert capsys.readouterr().err == told
 
 
 def test_a_daemon_whose_lock_cannot_be_read_is_stopped_all_the_same(

@@ -115,15 +115,16 @@ class TestStart:
         assert heading == f"did not start; the last lines of {output}:"
         assert lines == [f"line {n}" for n in range(10, 30)]
 
-    @pytest.mark.parametrize(("code", "shown"), [(0, 1), (-9, 137)])
-    def test_an_end_without_its_own_exit_code_is_a_failure_too(
+    @pytest.mark.parametrize(("code", "shown"), [(0, 1), (-15, 143), (-9, 137), (-6, 134)])
+    def test_an_end_without_its_own_exit_code_is_a_failure_too_and_its_cause_is_named(
         self, bot: Bot, code: int, shown: int, capsys: Captured
     ) -> None:
         bot.processes.job.code = code
         bot.processes.on_launch = (bot.machine.logs / "nohup.log").touch
         assert bot.lifecycle.start() == shown
-        told = capsys.readouterr().err
-        assert ("signal 9 ended it; if that was not you, memory ran out" in told) is (code == -9)
+        how = {-9: "it was killed; if that was not you, memory ran out", -6: "signal 6 ended it"}
+        cause = how.get(code, "it was asked to stop before its first check had ended")
+        assert f"did not start: {cause}; the last lines" in capsys.readouterr().err
 
     def test_the_loser_of_two_starts_at_once_succeeds(self, bot: Bot, capsys: Captured) -> None:
         def lose() -> None:

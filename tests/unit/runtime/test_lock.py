@@ -1,5 +1,6 @@
 """The lock on logs/bot.pid: what the kernel says counts, what the file says does not."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -94,13 +95,24 @@ def test_a_lock_is_only_taken_in_the_folder_of_the_records(tmp_path: Path, succe
 def test_an_unreadable_lock_is_not_free(tmp_path: Path) -> None:
     path = tmp_path / "bot.pid"
     path.mkdir()
-    with pytest.raises(StartRefused, match=r"bot\.pid: cannot be opened"):
+    with pytest.raises(StartRefused, match=r"bot\.pid: cannot be opened: Is a directory; .*remove what is there"):
         Lock(path).acquire()
     loop = tmp_path / "loop" / "bot.pid"
     loop.parent.mkdir()
     loop.symlink_to(loop)
     with pytest.raises(StartRefused, match="cannot be opened"):
         holder(loop)
+
+
+def test_a_disk_without_locks_is_refused_by_the_daemon_and_by_its_commands(tmp_path: Path) -> None:
+    def no_locks(file: int, kind: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    path = tmp_path / "bot.pid"
+    with pytest.raises(StartRefused, match=r"bot\.pid: cannot be locked: No locks available; .*QQQBOT_LOGS"):
+        Lock(path, no_locks).acquire()
+    with pytest.raises(StartRefused, match="cannot be locked"):
+        holder(path, no_locks)
 
 
 def test_a_locked_file_without_a_pid_names_no_holder(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_a_config_carries_its_rule() -> None:
         ("golden", 'unknown preset "golden"; the presets are 30/120, qqq-200, qqq-200-band, spy-200-upro, ema-5-200'),
         (7, "must be a preset's name or an object, was 7"),
         ({**BAND, "enter": 5}, "enter: unknown key; did you mean enter_pct?"),
+        ({**BAND, "STRENGTH": "sma50"}, "STRENGTH: unknown key; did you mean strength?"),
         ({"strong": "TQQQ"}, "slow is missing"),
         ({**BAND, "slow": "sma1"}, 'slow: must be "price", or like "sma200" or "ema50" (2 to 1000 closes), was "sma1"'),
         ({**BAND, "slow": 200}, 'slow: must be "price", or like "sma200" or "ema50" (2 to 1000 closes), was 200'),
