@@ -56,14 +56,27 @@ def days(folder: Path, first: date = FIRST, every: int = 1, length: int = RULES.
     begin = next(n for n, day in enumerate(dates) if n >= length and day >= first)
     for today in range(begin, len(dates), every):
         cut = slice(today - length, today)
-        closes, plain, paid, fund_closes, fund_plain, _ = (column[cut] for column in columns)
+        _, plain, paid, _, fund_plain, _ = (column[cut] for column in columns)
+        closes, fund_closes = (_as_of(today, cut, columns[n], columns[n + 1]) for n in (0, 3))
+        paid, days_of_window = [*paid, columns[2][today]], [*dates[cut], dates[today]]
         window = Window(
-            dates[cut], closes, plain, fund_closes, fund_plain, dates[today], columns[0][today], columns[3][today]
+            dates[cut],
+            closes,
+            plain,
+            fund_closes,
+            fund_plain,
+            dates[today],
+            columns[1][today],
+            columns[4][today],
+            dividends={day: amount for day, amount in zip(days_of_window, paid, strict=True) if amount},
         )
-        dividends = [(n, paid[n] / plain[n - 1]) for n in range(1, length) if paid[n]]
-        if columns[2][today]:
-            dividends.append((length, columns[2][today] / plain[-1]))
+        dividends = [(n, paid[n] / plain[n - 1]) for n in range(1, length + 1) if paid[n]]
         yield Day(dates[today], window, dividends)
+
+
+def _as_of(today: int, cut: slice, adjusted: Sequence[float], plain: Sequence[float]) -> list[float]:
+    """The adjusted closes as they were on that day: a later dividend had not been paid yet."""
+    return [close * plain[today] / adjusted[today] for close in adjusted[cut]]
 
 
 def refused(window: Window) -> bool:
@@ -95,12 +108,14 @@ def answer(window: Window) -> Holding:
     return wanted(window.closes, window.price, Holding.CASH, RULES)
 
 
-def with_dividends(day: Day, times: float) -> Iterable[Window]:
-    """The window with each dividend in turn reported `times` as large."""
+def with_dividends(day: Day, times: float, amount_too: bool = True) -> Iterable[Window]:
+    """The window adjusted for `times` as much as each dividend in turn, and the reported amount as wrong, or right."""
+    dates = [*day.window.dates, day.window.today]
     for place, part in day.dividends:
         factor = (1 - times * part) / (1 - part)
         closes = [c * factor if n < place else c for n, c in enumerate(day.window.closes)]
-        yield replace(day.window, closes=closes)
+        amount = day.window.dividends[dates[place]] * (times if amount_too else 1)
+        yield replace(day.window, closes=closes, dividends={**day.window.dividends, dates[place]: amount})
 
 
 def with_row(day: Day, size: float) -> Iterable[Window]:
@@ -169,7 +184,8 @@ def frozen(day: Day, count: int) -> Iterable[Window]:
 
 ERRORS: dict[str, Callable[[Day], Iterable[Window]]] = {
     "none": lambda day: [day.window],
-    **{f"a dividend x{n}": partial(with_dividends, times=n) for n in (2, 10, 100)},
+    **{f"a dividend x{n}": partial(with_dividends, times=n) for n in (0, 2, 10, 100)},
+    **{f"adjusted for x{n}": partial(with_dividends, times=n, amount_too=False) for n in (0, 2, 10, 100)},
     **{f"one row {size:+.0%}": partial(with_row, size=size) for size in SIZES},
     **{f"both rows {size:+.0%}": partial(with_both_rows, size=size) for size in (0.02, -0.02, 0.05, -0.05)},
     **{f"both older {size:+.0%}": partial(with_both_older, size=size) for size in (0.02, -0.02, 0.05, -0.05)},

@@ -6,10 +6,10 @@ nothing is wrong (a closed exchange, an order still open).
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 
-from qqqbot.model.market import Bar, DayRow, Quote
+from qqqbot.model.market import Bar, DayRow, Market, Quote
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import Source, whose
@@ -389,8 +389,17 @@ def _witnessed(snapshot: Snapshot) -> witnesses.Window:
         fund_price=market.fund_quote.price,
         kept=kept,
         kept_fund=kept_fund,
-        ex_dates=market.ex_dates,
+        dividends=_dividends(market),
     )
+
+
+def _dividends(market: Market) -> Mapping[date, float]:
+    """The signal's dividends: ex-date -> USD a share."""
+    found: dict[date, float] = {}
+    for dividend in market.dividends:
+        if dividend.symbol == market.signal:
+            found[dividend.date] = found.get(dividend.date, 0.0) + dividend.amount
+    return found
 
 
 def _kept(snapshot: Snapshot) -> tuple[list[float], list[float]]:

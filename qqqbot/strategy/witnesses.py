@@ -1,22 +1,23 @@
 """A second witness for each finished session of the averaging window, and what the closes would be by it. Pure.
 
 The signal's rows come from one source. Three witnesses speak about each session as well: the leveraged fund, which
-moves by its factor times the signal; the unadjusted closes, which differ from the adjusted closes by dividends alone;
-and the rows that the bot kept when it last traded on them. Where a witness disagrees, nobody can say which side is
-wrong, and it does not matter while the rule's answer is the same either way. So a doubtful session alone forbids
-nothing. Each doubt carries the closes that its witness implies, and `other_answer` asks the rule with each of them.
-Days on which real prices disagree therefore pass (2010-05-21, 2020-03-17), and a wrong row stops only those checks that
-it would lead astray.
+moves by its factor times the signal; the unadjusted closes, which differ from the adjusted closes by the reported
+dividends alone; and the rows that the bot kept when it last traded on them. Where a witness disagrees, nobody can say
+which side is wrong, and it does not matter while the rule's answer is the same either way. So a doubtful session alone
+forbids nothing. Each doubt carries the closes that its witness implies, and `other_answer` asks the rule with each of
+them. Days on which real prices disagree therefore pass (2010-05-21, 2020-03-17), and a wrong row stops only those
+checks that it would lead astray.
 
 Each tolerance was measured on QQQ and TQQQ from 2010-02 to 2026-08 (4,157 sessions). `python -m benchmarks.witnesses`
 repeats that, with a check near the close of each of 2,926 days since 2015:
 
 - Unaltered prices: 3 checks are refused (2019-03-01, 2020-05-13 and -14: real sessions in which the funds disagree,
   with a price within 0.1 % of a flip).
-- One row off by 5 to 18 %, a dividend 10 or 100 times too large, or the last 3 to 25 rows frozen: no wrong answer
-  passes.
-- The tolerances let two errors pass: a dividend reported twice (25 of 5,544 checks, averages off by 0.25 % at most),
-  and yesterday's close repeating the close before it (4 of 2,926, 0.1 %).
+- One row off by 5 to 18 %, a dividend 10 or 100 times too large, closes adjusted for a dividend twice or not at all, or
+  the last 3 to 25 rows frozen: no wrong answer passes.
+- Three errors pass: a dividend whose reported amount is doubled too (25 of 5,544 checks, averages off by 0.25 % at
+  most), one that is missing in both places (20 of 5,544), and yesterday's close repeating the close before it (4 of
+  2,926, 0.1 %).
 - Only the kept rows can reveal an error that is the same in both funds. With all older rows 2 or 5 % off, 2,492 of
   2,494 wrong answers are refused; with one row of each fund, 298 of 369, and the others are 0.18 % off at most, because
   yesterday's row was never kept. At a first start nothing is kept, and this witness is missing.
@@ -29,8 +30,8 @@ rows, dividends and frozen rows above were tried as well: no wrong answer passes
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 from qqqbot.model.values import Holding, Rules
@@ -42,6 +43,9 @@ from qqqbot.strategy.rule import wanted
 TRACKING_TOLERANCE = 0.010
 # How far one dividend may move adjusted closes against unadjusted closes. QQQ's largest was 0.557 % (2012-12-21).
 LARGEST_DIVIDEND = 0.006
+# How far that step may be from the one that the dividend's reported amount makes. Real rows differ by 0.00002 % at most
+# (2010-02 to 2026-08, and recorded answers). The smallest of QQQ since 2015 was 0.053 %, so one counted twice shows.
+UNEXPLAINED = 0.0003
 # A row that was traded on may be corrected by this fraction if the fund's row is corrected too, and only once this many
 # sessions have passed since the old rows were kept. Otherwise two wrong rows that fit each other would pass.
 LARGEST_CORRECTION, SESSIONS_OF_A_CORRECTION = 0.06, 3
@@ -78,7 +82,7 @@ class Window:
     fund_price: float
     kept: Sequence[float] = ()
     kept_fund: Sequence[float] = ()
-    ex_dates: Collection[date] = ()
+    dividends: Mapping[date, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +185,23 @@ def _by_fund(own: Sequence[float], fund: Sequence[float], leverage: float) -> Mo
 
 
 def _by_unadjusted(window: Window, own: Sequence[float]) -> Moves:
-    """Sessions in which a dividend cannot explain how the adjusted and the unadjusted close moved apart."""
+    """Sessions in which no dividend of the answer explains how the adjusted and the unadjusted close moved apart."""
     plain = _factors(window.unadjusted, window.price)
     found = {}
-    for place in range(1, len(window.closes)):
-        step = own[place] / plain[place] - 1
-        if step > LARGEST_DIVIDEND or step < -SAME_CLOSE:
-            found[place] = Move(plain[place], f"a dividend of {step:.1%}")
+    for place in range(1, len(own)):
+        step, due = own[place] / plain[place] - 1, _step_due(window, place)
+        least, most = (0.0, LARGEST_DIVIDEND) if due is None else (due, due)
+        if step < least - UNEXPLAINED or step > min(most + UNEXPLAINED, LARGEST_DIVIDEND):
+            told = "" if due is None else f", reported as {due:.2%}"
+            found[place] = Move(plain[place] * (1 + (due or 0.0)), f"adjusted for a dividend of {step:.2%}{told}")
     return found
+
+
+def _step_due(window: Window, place: int) -> float | None:
+    """The step that the reported dividend makes; None if the answer reports none at all, or one of an unreal amount."""
+    amount, before = window.dividends.get((*window.dates, window.today)[place], 0.0), window.unadjusted[place - 1]
+    possible = amount <= before * LARGEST_DIVIDEND / (1 + LARGEST_DIVIDEND)
+    return amount / (before - amount) if window.dividends and possible else None
 
 
 def _by_standing(window: Window, own: Sequence[float]) -> Moves:
@@ -217,7 +230,7 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
         change = own[place] / kept[place] - 1
         if not abs(change) > SAME_CLOSE:  # nearly all sessions, and those that were not kept
             continue
-        dividend = window.dates[place] in window.ex_dates and 0 <= change <= LARGEST_DIVIDEND
+        dividend = window.dates[place] in window.dividends and 0 <= change <= LARGEST_DIVIDEND
         corrected = stays and abs(change) <= LARGEST_CORRECTION and together(own[place], fund[place], leverage)
         supported = together(kept[place], fund[place], leverage) or (
             together(kept[place], kept_fund[place], leverage) and not corrected

@@ -21,6 +21,31 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "any real dividend explains adjusted closes, whatever Yahoo reports",
+        "strategy/witnesses.py::_step_due",
+        "if window.dividends and possible",
+        "if False",
+    ),
+    Mutant(
+        "closes adjusted for tomorrow's dividend are believed",
+        "strategy/witnesses.py::_by_unadjusted",
+        "range(1, len(own))",
+        "range(1, len(window.closes))",
+    ),
+    Mutant(
+        "a dividend of an unreal amount is a witness",
+        "strategy/witnesses.py::_step_due",
+        "window.dividends and possible",
+        "window.dividends",
+    ),
+    Mutant(
+        "another fund's dividend explains the signal's closes",
+        "strategy/gates.py::_dividends",
+        "if dividend.symbol == market.signal:",
+        "if True:",
+        GATES,
+    ),
+    Mutant(
         "one session on which both funds stand still is believed",
         "strategy/witnesses.py::doubts",
         "**_by_standing(window, own),",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qqqbot.model.market import Bar, DayRow, Quote
+from qqqbot.model.market import Bar, DayRow, Dividend, Quote
 from qqqbot.model.provenance import KeptWindow, Source
 from qqqbot.model.values import Gate, Snapshot
 from qqqbot.strategy import gates
@@ -134,6 +134,15 @@ class TestHistory:
         assert f"{dates[-3]}: +0.00%, and +0.20% when it was last traded on" in found
         filled = replace(kept, sources={dates[-3]: Source.INTRADAY})
         assert gates.history(snapshot(kept=filled), RULES).found == "no doubt"
+
+    @pytest.mark.parametrize(("symbol", "found"), [(QQQ, "reported as 0.20%"), (TQQQ, "no doubt")])
+    def test_a_dividend_of_the_signal_that_the_closes_are_not_adjusted_for_is_named(
+        self, symbol: str, found: str
+    ) -> None:
+        paid = Dividend(symbol, market().bars[-20].date, 0.002 * market().bars[-21].close)
+        halves = tuple(replace(paid, amount=paid.amount / 2) for _ in range(2))
+        for dividends in ((paid,), halves):
+            assert found in gates.history(with_market(dividends=dividends), RULES).found
 
 
 class TestPricesThatAreMissing:
