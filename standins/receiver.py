@@ -93,7 +93,7 @@ def receiving() -> Iterator[Receiver]:
         server.server_close()
 
 
-def until(happened: Any, seconds: float = 20) -> None:
+def until(happened: Any, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"

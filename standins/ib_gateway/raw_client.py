@@ -11,7 +11,7 @@ from standins.ib_gateway.layouts import OUTGOING, PROTOBUF_OFFSET
 
 class RawClient:
     def __init__(self, gateway: IBGateway, version: bytes = b"v100..157", client_id: int | None = 9) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", gateway.port), 3)
+        self.sock = socket.create_connection(("127.0.0.1", gateway.port), 30)
         self.sock.sendall(b"API\0" + struct.pack(">I", len(version)) + version)
         self.version = int(self.read_frame().split(b"\0")[0])
         if client_id is not None:

@@ -67,7 +67,7 @@ def test_a_hanging_child_is_ended_at_the_deadline() -> None:
     begun = time.monotonic()
     with pytest.raises(ChildFailed, match=r"no answer within 0\.5 s"):
         run_child(child("import time; time.sleep(60)"), 0.5, never)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 def test_a_stop_request_keeps_a_child_from_starting(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_an_abort_from_another_thread_ends_the_job_that_runs() -> None:
         receiver.hangs = True
         with pytest.raises(ChildStopped, match="stopping"):
             jobs.run("notifications.deliver", {"url": receiver.url(""), "timeout": 60}, 60)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30
     timer.join()
     with pytest.raises(ChildProcessError):  # no child, and no zombie, is ours
         os.waitpid(-1, os.WNOHANG)

@@ -253,7 +253,7 @@ def command(folder: Path, gateway: IBGateway, python: str, *flags: str, **enviro
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr

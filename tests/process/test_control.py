@@ -292,7 +292,7 @@ def test_a_daemon_that_does_not_stop_is_killed_only_by_force(bot: Checkout, tmp_
         began = time.monotonic()
         polite, force = bot.begin("stop"), forced.begin("stop", "--force")
         refused, done = finished(polite), finished(force)
-        assert 9 < time.monotonic() - began < 30
+        assert 9 < time.monotonic() - began < 60
         assert refused.returncode == 1
         assert "not stopped yet after 10 s" in refused.stderr
         assert "stop --force" in refused.stderr
@@ -421,7 +421,7 @@ def test_a_broken_path_and_a_pipe_in_its_place_keep_no_halt_from_the_folder_of_t
     os.mkfifo(bot.logs / "HALT")
     command = [str(shutil.which("bash")), str(bot.script), "halt"]
     environment = {**bot.environment, "PATH": "/nowhere"}
-    halted = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    halted = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert (halted.returncode, "command not found" in halted.stderr) == (1, False)
     assert halted.stdout == "already halted: no reason given\n"
     assert f"No daemon runs on {bot.logs}" in halted.stderr

@@ -55,7 +55,7 @@ def test_a_hanging_host_is_given_up_at_the_deadline() -> None:
         receiver.hangs = True
         begun = time.monotonic()
         assert problem(Ping(receiver.url(TOKEN), deadline_seconds=3)) == "no answer in time"
-        assert time.monotonic() - begun < 15
+        assert time.monotonic() - begun < 30
 
 
 def test_closing_does_not_wait_for_a_host_that_hangs() -> None:

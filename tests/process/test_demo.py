@@ -77,7 +77,7 @@ def test_drift_of_logs_that_lie_elsewhere_finds_the_owners_configuration(logs: P
     shutil.copy(ROOT / "config.json", tmp_path)
     command = [sys.executable, str(ROOT / "monitor.py"), "--drift", "--logs-dir", str(logs)]
     environment = {**os.environ, "QQQBOT_HOME": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert "agree with the official close" in done.stdout
     assert done.stdout.startswith("SIMULATED PRICES. DRY RUN")

@@ -34,7 +34,7 @@ def test_a_drill_that_is_ended_early_takes_its_daemon_and_its_sandbox_with_it(
         if moment == "while it runs":
             eventually(lambda: any(tmp_path.rglob("orders.jsonl")), "it trades")
         drill.send_signal(number)
-        _, complaints = drill.communicate(timeout=60)
+        _, complaints = drill.communicate(timeout=120)
     finally:
         drill.kill()
     assert (drill.returncode, complaints) == (128 + number, "")

@@ -34,7 +34,7 @@ def test_the_hosts_zone_changes_nothing() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=120,
         ).stdout
 
     reference = printed("UTC")

@@ -25,7 +25,7 @@ MAXIMUM = "import ibapi.server_versions as v; import ibapi.client as c; print(c.
 
 
 def run(python: str, *arguments: str) -> str:
-    done = subprocess.run([python, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([python, *arguments], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -92,7 +92,7 @@ def gateway() -> Iterator[IBGateway]:
 def with_ib_async(gateway: IBGateway, use: Any) -> Any:
     async def talk() -> Any:
         ib = ib_async.IB()
-        await ib.connectAsync("127.0.0.1", gateway.port, clientId=3, timeout=5)
+        await ib.connectAsync("127.0.0.1", gateway.port, clientId=3, timeout=30)
         try:
             return await use(ib)
         finally:
@@ -102,7 +102,7 @@ def with_ib_async(gateway: IBGateway, use: Any) -> Any:
 
 
 async def until(condition: Any) -> None:
-    for _ in range(1000):
+    for _ in range(6000):
         if condition():
             return
         await asyncio.sleep(0.005)

@@ -113,7 +113,7 @@ def test_a_handshake_in_two_segments_makes_the_real_client_hang(gateway: IBGatew
     thread.join(0.2)
     assert thread.is_alive()
     gateway.restart()
-    thread.join(3)
+    thread.join(30)
     assert not thread.is_alive()
 
 
@@ -215,10 +215,10 @@ def test_padding_can_be_sent_at_any_time(gateway: IBGateway, raw: RawClient, fra
 def test_garbage_can_be_sent_before_an_answer(gateway: IBGateway, raw: RawClient) -> None:
     gateway.next_fault("reqCurrentTime", "garbage")
     raw.send(49, "1")
-    time.sleep(0.05)
-    data = raw.sock.recv(65536)
+    data = b""
+    while not data.endswith(b"49\x001\x001775491200\x00"):
+        data += raw.sock.recv(65536)
     assert data.startswith(b"\x00\x00\x00\x10\x80")
-    assert data.endswith(b"49\x001\x001775491200\x00")
 
 
 def test_a_frame_can_have_a_wrong_length(gateway: IBGateway, raw: RawClient) -> None:

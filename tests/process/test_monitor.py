@@ -49,7 +49,7 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         [sys.executable, str(ROOT / "monitor.py"), *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env={**os.environ, "TERM": "xterm-256color", **environment},
     )
 
@@ -244,7 +244,7 @@ def test_a_reader_that_closes_early_is_no_error(logs: LogsFolder) -> None:
         assert process.stdout.readline().startswith("DRY RUN")
         process.stdout.close()
         assert process.stderr.read() == ""
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
 
 
 @pytest.mark.parametrize("where", [">&-", "| true", ">&- 2>&-"])
@@ -317,7 +317,7 @@ def test_nothing_heavy_and_nothing_that_trades_is_loaded(logs: LogsFolder) -> No
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.stdout == "[]\n", done.stderr
 
@@ -337,7 +337,7 @@ def test_the_tail_follows_until_ctrl_c_and_leaves_quietly(logs: LogsFolder) -> N
             after_midnight.write("2026-11-25T00:00:01.000-05:00 INFO account=DU1234567\n")
         followed = read_line(process.stdout)
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=30)
+        rest, errors = process.communicate(timeout=120)
     assert first == ["SIMULATED PRICES. DRY RUN: simulated account, no order can reach a broker", "line 99"]
     assert followed == "2026-11-25T00:00:01.000-05:00 INFO account=DU***567"
     assert (rest, errors, process.returncode) == ("SIMULATED PRICES\n", "", 0)
@@ -362,7 +362,7 @@ def bytes_read_by(logs: LogsFolder, *view: str) -> int:
         "print(open('/proc/self/io').readline().split()[1])"
     )
     command = [sys.executable, "-c", code, "--logs-dir", str(logs.path), *view]
-    return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout)
+    return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True).stdout)
 
 
 @pytest.mark.parametrize("view", [["--status"], ["--trades"]], ids=" ".join)

@@ -126,8 +126,8 @@ def test_many_hanging_channels_are_closed_in_the_time_of_one() -> None:
         sent.put(MESSAGE, accepted)
         until(lambda: len(receiver.messages) == 3)
         begun = time.monotonic()
-        sent.close(1)
-        assert time.monotonic() - begun < 2.5
+        sent.close(3)
+        assert time.monotonic() - begun < 8
         assert accepted.count == 0
 
 
@@ -154,7 +154,7 @@ def test_a_hanging_receiver_is_given_up_at_the_deadline() -> None:
         receiver.hangs = True
         begun = time.monotonic()
         problem = Channel(receiver.json_url(TOKEN), "channel 1", deadline_seconds=3).attempt(MESSAGE)
-        assert time.monotonic() - begun < 15
+        assert time.monotonic() - begun < 30
         assert problem == Failure("did not accept it: no answer within 3 s")
 
 

@@ -11,6 +11,7 @@ from qqqbot.backtest.prices.cache import cached_prices
 from standins.yahoo import Exchange, StandIn, market_series, with_event
 from tests.support.builders import new_york
 from tests.support.symbols import SYMBOLS
+from tests.support.yahoo_world import PATIENT_SECONDS
 
 
 def test_the_real_client_brings_splits_and_dividends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +24,7 @@ def test_the_real_client_brings_splits_and_dividends(tmp_path: Path, monkeypatch
     )
     now = new_york(date(2026, 11, 24), 18)
     with StandIn(exchange, now=lambda: now) as stand_in:
-        session = new_session(timeout_seconds=5.0, **stand_in.session_options)
+        session = new_session(timeout_seconds=PATIENT_SECONDS, **stand_in.session_options)
         found = cached_prices(tmp_path / "prices", SYMBOLS, now, lambda symbol: whole_history(symbol, session))
     assert (str(found.dates[0]), str(found.dates[-1])) == ("2025-01-02", "2026-11-24")
     printed = {series.symbol: (series.close * series.factor).tolist() for series in (found.signal, found.fund)}

@@ -135,7 +135,7 @@ def test_hanging_receivers_delay_neither_the_check_nor_the_stop(bot: Checkout, r
     eventually(lambda: bool(receiver.messages and receiver.calls), "both hang", seconds=30)
     begun = time.monotonic()
     assert bot.run("stop").stdout == "stopped\n"
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30
 
 
 def test_wrong_addresses_stop_nothing_and_are_reported_without_being_shown(bot: Checkout) -> None:

@@ -104,7 +104,7 @@ def server(
             yield int(found[1]), said
         finally:
             process.send_signal(signal.SIGINT)
-            out, errors = process.communicate(timeout=20)
+            out, errors = process.communicate(timeout=60)
         assert (out, process.returncode) == ("", 0)
         assert "Traceback" not in errors
         # waitress says so of a request that the signal found before it was begun
@@ -116,7 +116,7 @@ def first_lines(stream: IO[str], count: int) -> str:
 
 
 def ask(port: int, path: str = "/", method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Authorization": f"Bearer {TOKEN}", **headers}
     connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
@@ -274,7 +274,7 @@ def test_a_client_that_sends_a_byte_now_and_then_is_dropped(logs: LogsFolder) ->
                 with suppress(TimeoutError):
                     assert slow.recv(1) == b""
                     break
-        assert web.PATIENCE_SECONDS - 1 < time.monotonic() - begun < web.PATIENCE_SECONDS * 2
+        assert web.PATIENCE_SECONDS - 1 < time.monotonic() - begun < web.PATIENCE_SECONDS * 4
         assert ask(port)[0] == 200
 
 
@@ -286,7 +286,7 @@ def test_every_address_at_once_asks_for_the_token_at_each(logs: LogsFolder) -> N
         (address,) = re.findall(rf"^Open (http://\S+):{port}/\n", said)
         assert "0.0.0.0" not in address, "no browser opens it"
         for host in ("127.0.0.1", *(["::1"] if HAS_IPV6 else [])):
-            connection = http.client.HTTPConnection(host, port, timeout=10)
+            connection = http.client.HTTPConnection(host, port, timeout=60)
             connection.request("GET", "/")
             assert connection.getresponse().status == 401
             connection.close()
@@ -339,7 +339,7 @@ def test_an_unusable_token_starts_nothing(logs: LogsFolder) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         env={**os.environ, "QQQBOT_WEB_TOKEN": "secret"},
     )
     assert (done.returncode, done.stdout) == (2, "")
@@ -354,7 +354,7 @@ def test_a_busy_port_is_reported_with_what_to_do(logs: LogsFolder) -> None:
             [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs.path), "--web", "--port", str(port)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
         )
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1, port {port}: Address already in use" in done.stderr

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("cache_of_our_own")
 
 @pytest.fixture
 def world() -> Iterator[YahooWorld]:
-    with yahoo_world(SERIES, timeout_seconds=2.0) as world:
+    with yahoo_world(SERIES) as world:
         yield world
 
 

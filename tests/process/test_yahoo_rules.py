@@ -17,6 +17,7 @@ from standins.yahoo import Exchange, StandIn, session_dates, shaped_series
 from tests.support.builders import session, snapshot
 from tests.support.symbols import SYMBOLS
 from tests.support.yahoo_documents import NOON
+from tests.support.yahoo_world import PATIENT_SECONDS
 
 DATES = session_dates(date(2015, 6, 1), date(2026, 12, 4))
 SERIES = shaped_series(DATES, [50 * 1.00065**number * (1.001 if number % 2 else 1.0) for number in range(len(DATES))])
@@ -38,7 +39,8 @@ def period(rules: Rules, moment: datetime) -> str:
 @pytest.mark.parametrize(("name", "held"), [*((name, ()) for name in PRESETS), ("qqq-200", ("QQQM", "UPRO"))])
 def test_what_a_preset_needs_is_fetched_and_traded_on(yahoo: StandIn, name: str, held: tuple[str, ...]) -> None:
     rules = Rules(rule=PRESETS[name])
-    asked, symbols = asking.new_session(timeout_seconds=5.0, **yahoo.session_options), watched(rules.form, held)
+    asked = asking.new_session(timeout_seconds=PATIENT_SECONDS, **yahoo.session_options)
+    symbols = watched(rules.form, held)
     market = read_market(child.document("prices", symbols, None, None, period(rules, NOON), asked), symbols)
     assert tuple(market.quotes) == symbols
     calendar = SessionTable.build(session(day) for day in DATES)

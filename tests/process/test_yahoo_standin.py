@@ -225,7 +225,7 @@ def process(tmp_path: Path) -> Iterator[tuple[Path, Path, dict[str, str]]]:
     yield control, log, printed
     running.send_signal(signal.SIGTERM)
     running.stdout.close()
-    assert running.wait(timeout=10) == 0
+    assert running.wait(timeout=60) == 0
 
 
 def ask(environment: dict[str, str], symbol: str = "QQQ") -> tuple[int, str]:

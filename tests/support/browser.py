@@ -48,7 +48,7 @@ class Page:
         self.call("Page.navigate", url=url)
         self.until("document.readyState === 'complete' && !!document.getElementById('page')")
 
-    def until(self, script: str, seconds: float = 20.0) -> None:
+    def until(self, script: str, seconds: float = 60.0) -> None:
         """Wait until `script` is true in the page."""
         deadline = time.monotonic() + seconds
         while not self.evaluate(script):

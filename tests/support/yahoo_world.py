@@ -17,15 +17,27 @@ from tests.support.symbols import SYMBOLS
 from tests.support.yahoo_documents import NOON
 
 RULES = Rules()
+# A busy machine may take seconds for an answer.
+PATIENT_SECONDS = 30.0
 
 
 class YahooWorld:
     """A session that connects to the stand-in; `plan` is what the bot would do now if all but the prices were valid."""
 
-    def __init__(self, yahoo: StandIn, moment: list[datetime], timeout_seconds: float) -> None:
+    def __init__(self, yahoo: StandIn, moment: list[datetime]) -> None:
         self.yahoo = yahoo
-        self.session = asking.new_session(timeout_seconds=timeout_seconds, **yahoo.session_options)
+        self.session = self._session(PATIENT_SECONDS)
         self._moment = moment
+
+    def _session(self, seconds: float) -> Any:
+        return asking.new_session(timeout_seconds=seconds, **self.yahoo.session_options)
+
+    @contextmanager
+    def hasty(self, seconds: float = 2.0) -> Iterator[None]:
+        """A session that waits only as long for an answer: for the step in which one is withheld."""
+        patient, self.session = self.session, self._session(seconds)
+        yield
+        self.session = patient
 
     @property
     def now(self) -> datetime:
@@ -42,10 +54,10 @@ class YahooWorld:
 
 
 @contextmanager
-def yahoo_world(series: dict[str, list[Any]], timeout_seconds: float = 1.0) -> Iterator[YahooWorld]:
+def yahoo_world(series: dict[str, list[Any]]) -> Iterator[YahooWorld]:
     moment = [NOON]
     with StandIn(Exchange(series), now=lambda: moment[0]) as yahoo:
-        yield YahooWorld(yahoo, moment, timeout_seconds)
+        yield YahooWorld(yahoo, moment)
 
 
 def snapshot_of(market: Market, now: datetime, calendar: SessionTable | None = None) -> Snapshot:
