@@ -100,18 +100,17 @@ class _Book:
         self.holding = np.empty(len(days), np.int8)
         self.trades: list[Trade] = []
         self._money = cash_growth(days.dates, terms.cash_yield)
+        self._paid_until = 0
+        """the session until which `cash` contains its interest"""
         self._slippage = Decimal(repr(terms.slippage))
 
     def mark(self, until: int) -> None:
         """Fill in equity and holding at the closes up to `until` that have none yet."""
         cut = slice(self.marked, until)
-        if until > self.marked:
-            money = self._money[cut] / self._money[max(0, self.marked - 1)]
-            self.equity[cut] = float(self.cash) * money + self.units * self.days.close[self.held, cut]
-            self.holding[cut] = self.held
-            if self.terms.cash_yield:
-                self.cash *= Decimal(repr(float(money[-1])))
-            self.marked = until
+        money = float(self.cash) * (self._money[cut] / self._money[self._paid_until])
+        self.equity[cut] = money + self.units * self.days.close[self.held, cut]
+        self.holding[cut] = self.held
+        self.marked = until
 
     def rotate(self, event: Event) -> Event | None:
         """Sell what is held, buy what is wanted, with the daemon's sizing; the sale's proceeds are spent.
@@ -123,12 +122,18 @@ class _Book:
             event = replace(event, target=CASH)
         if event.target == self.held:
             return None
+        self._earn_until(event.day)
         if self.held != CASH:
             self._sell(event)
         if event.target != CASH:
             self._buy(event)
         self.held = event.target
         return event
+
+    def _earn_until(self, day: int) -> None:
+        if self.terms.cash_yield:
+            self.cash *= Decimal(repr(float(self._money[day] / self._money[self._paid_until])))
+            self._paid_until = day
 
     def _worth_it(self, event: Event) -> bool:
         """Whether parking is worth its costs, as the daemon judges; False until there are enough closes to judge."""

@@ -7,9 +7,10 @@ that is the price, in the band (rows); each is evaluated as the daemon would run
 There are thousands of pairs, so they share their work. In an uptrend, the short average alone decides what is held on a
 day: TQQQ if the price is above it, QQQ if not. The long average only says on which days there is an uptrend. So the
 result of a pair is the sum over a few dozen uptrends, each a difference of two prefix sums; the work is to find where
-they begin and end. Sums are made for each half-year, so that a longer stretch only needs additions.
+they begin and end. The sums until each half-year's end are kept: any stretch of half-years is a difference of two.
 Costs are exact: one leg into and out of an uptrend, two at each change inside it. In this sweep cash earns nothing,
-fills are at the close, and a price that equals the line to the last digit may count on either side.
+fills are at the close, and a price that equals the line to the last digit may count on either side. Figures that differ
+by less than SAME are equal; of equal members, the walk-forward chooses the first: the smallest row, then column.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from qqqbot.backtest import metrics
 from qqqbot.backtest.metrics import SESSIONS_A_YEAR
 from qqqbot.backtest.prices.table import Dates, Floats, Prices
 from qqqbot.backtest.signals import moving_average, warm_up
@@ -36,6 +36,8 @@ BANDS = np.arange(0.0, 6.1, 0.5)
 TRAIN_SEGMENTS, SEGMENT_SESSIONS = 10, 126
 # For a period of less than a year and a half, a picture of the neighbours says nothing.
 FEWEST_SEGMENTS = 3
+# Rounding keeps the figures of two members that traded alike less apart than this.
+SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Sweep:
             for axis, own in zip((self.grid.rows, self.grid.columns), self.grid.own, strict=True)
         )
         known = figure[np.isfinite(figure)]
-        return float((known < figure[row, column]).mean()) if len(known) else 0.0
+        return float((known < figure[row, column] - SAME).mean()) if len(known) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,118 +137,75 @@ def neighbours(
     if len(days) < FEWEST_SEGMENTS * segment:
         return None
     bounds = np.unique(np.append(np.arange(0, len(days), segment), len(days) - 1))
-    figures_of = _figures_of_pairs if terms.rules.rule is None else _figures_of_members
-    cagr, sharpe, past = figures_of(prices, days, terms, around, bounds, train)
-    swept = Sweep(around, cagr, sharpe)
+    sums_of = _sums_of_pairs if terms.rules.rule is None else _sums_of_members
+    until = sums_of(prices, days, terms, around, bounds)
+    sharpe = _sharpe(until[..., -1], len(days) - 1)
+    swept = Sweep(around, np.exp(until[0, ..., -1] / days.years) - 1, sharpe)
     if len(bounds) < train + 2:
         return swept, None
+    past = (_sharpe(until[..., k] - until[..., k - train], segment * train) for k in range(train, len(bounds) - 1))
     chosen = [_best(around, found) or terms.rules for found in past]
     return swept, _followed(prices, days, terms, chosen, bounds[train:])
 
 
 def _best(around: Grid, sharpe: Floats) -> Rules | None:
-    """The member with the best Sharpe ratio; None if no member has traded: then the caller keeps the rule itself."""
+    """The member with the best Sharpe ratio, the first of equals; None if no member has traded: keep the rule itself.
+
+    Members that traded alike differ only by rounding, which must not choose.
+    """
     if not np.isfinite(sharpe).any():
         return None
-    row, column = np.unravel_index(int(np.nanargmax(sharpe)), sharpe.shape)
+    row, column = np.argwhere(sharpe >= np.nanmax(sharpe) - SAME)[0].tolist()
     return around.member(float(around.rows[row]), float(around.columns[column]))
 
 
-def _figures_of_members(
-    prices: Prices, days: Days, terms: Terms, around: Grid, bounds: Ints, train: int
-) -> tuple[Floats, Floats, list[Floats]]:
-    """CAGR and Sharpe ratio of each member, and its Sharpe ratio in the `train` segments before each later segment."""
-    perfect, shape = replace(terms, fill=FillAt.CLOSE), (len(around.rows), len(around.columns))
-    curves = np.stack([ideal(same_days(prices, days, member), perfect) for member in around.members])
-    returns = curves[:, 1:] / curves[:, :-1] - 1
-    past = [returns[:, bounds[end - train] : bounds[end]] for end in range(train, len(bounds) - 1)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        past = [r.mean(axis=1) / r.std(axis=1, ddof=1) * SESSIONS_A_YEAR**0.5 for r in past]
-    cagr, sharpe = [metrics.cagr(c, days.years) for c in curves], [metrics.sharpe(r) for r in returns]
-    return np.reshape(cagr, shape), np.reshape(sharpe, shape), [found.reshape(shape) for found in past]
+def _sums_of_members(prices: Prices, days: Days, terms: Terms, around: Grid, bounds: Ints) -> Floats:
+    """Sums of log growth, return and squared return from the first close to each of `bounds`.
 
-
-def _figures_of_pairs(
-    prices: Prices, days: Days, terms: Terms, around: Grid, bounds: Ints, train: int
-) -> tuple[Floats, Floats, list[Floats]]:
-    """The same figures for pairs of averages."""
-    sums = _segment_sums(prices, days, around, bounds, terms.slippage)
-    until = np.concatenate((np.zeros((*sums.shape[:3], 1)), np.cumsum(sums, axis=3)), axis=3)
-    trained = int(bounds[train]) if len(bounds) > train else 0
-    past = [_sharpe(until[..., k] - until[..., k - train], trained) for k in range(train, len(bounds) - 1)]
-    return np.exp(until[0, ..., -1] / days.years) - 1, _sharpe(until[..., -1], len(days) - 1), past
-
-
-def _segment_sums(prices: Prices, days: Days, around: Grid, bounds: Ints, cost: float) -> Floats:
-    """Sums of log growth, return and squared return, [3, rows, columns, segments].
-
-    Segment k lasts from close bounds[k] to close bounds[k + 1]; keeping a holding across a bound costs nothing.
+    The shape is [3, rows, columns, bounds].
     """
+    perfect = replace(terms, fill=FillAt.CLOSE, cash_yield=0.0)
+    curves = np.stack([ideal(same_days(prices, days, member), perfect) for member in around.members])
+    sums = np.zeros((3, *curves.shape))
+    np.cumsum(_figures(curves[:, 1:] / curves[:, :-1]), axis=2, out=sums[..., 1:])
+    return sums[..., bounds].reshape(3, len(around.rows), len(around.columns), -1)
+
+
+def _sums_of_pairs(prices: Prices, days: Days, terms: Terms, around: Grid, bounds: Ints) -> Floats:
+    """The same sums for pairs of averages; NaN where the short average is not the shorter one."""
     first = int(np.searchsorted(prices.dates, days.dates[0]))
     cut, shorts, longs = slice(first, first + len(days)), around.rows.astype(int), around.columns.astype(int)
     slow = np.stack([moving_average(prices.signal.close, n)[cut] for n in longs.tolist()])
-    segments = _Segments(bounds, len(longs))
-    sums = np.empty((3, len(shorts), len(longs), segments.count))
+    sums = np.empty((3, len(shorts), len(longs), len(bounds)))
     for row, short in enumerate(shorts.tolist()):
-        sums[:, row] = _one_short(days, moving_average(prices.signal.close, short)[cut], slow, segments, cost)
+        fast = moving_average(prices.signal.close, short)[cut]
+        sums[:, row] = _sums_of_short(days, fast, slow, bounds, terms.slippage)
     sums[:, shorts[:, None] >= longs] = np.nan
     return sums
 
 
-class _Segments:
-    """Day t, which ends at close t, belongs to segment k if bounds[k] < t <= bounds[k + 1]."""
+def _sums_of_short(days: Days, fast: Floats, slow: Floats, bounds: Ints, cost: float) -> Floats:
+    """The sums for one short average, [3, longs, bounds].
 
-    def __init__(self, bounds: Ints, rows: int) -> None:
-        self.bounds = bounds
-        self.count = len(bounds) - 1
-        self.rows = rows
-        self.of_day = np.maximum(np.searchsorted(bounds, np.arange(bounds[-1] + 1)) - 1, 0)
-        self.up = np.zeros((rows, bounds[-1] + 2), dtype=bool)
-        """a row for each long average, and a column of False that ends the last uptrend"""
-
-    def uptrends(self, short: Floats, longs: Floats) -> tuple[Ints, Ints, Ints]:
-        """Row, first close and first close after the end, of each run of short > long."""
-        np.greater(short, longs, out=self.up[:, :-1])
-        flat, width = self.up.ravel(), self.up.shape[1]
-        edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-        if flat[0]:
-            edges = np.concatenate((np.zeros(1, dtype=np.intp), edges))
-        row = edges[::2] // width
-        return row, edges[::2] - row * width, edges[1::2] - row * width
-
-    def pieces(self, begin: Ints, last: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-        """The uptrends cut at the bounds: index of the uptrend, segment, and the two closes between which it earns."""
-        first, final = self.of_day[np.minimum(begin + 1, last)], self.of_day[last]
-        parts = final - first + 1
-        which = np.repeat(np.arange(len(begin)), parts)
-        segment = first[which] + np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)
-        low = np.maximum(begin[which], self.bounds[segment])
-        return which, segment, low, np.minimum(last[which], self.bounds[segment + 1])
-
-
-def _one_short(days: Days, short: Floats, longs: Floats, segments: _Segments, cost: float) -> Floats:
-    """The sums for one short average, [3, longs, segments]."""
-    inside, leaving = _day_sums(days, days.signal > short, cost)
-    row, begin, end = segments.uptrends(short, longs)
-    which, segment, low, high = segments.pieces(begin, end - 1)
-    ended = end < len(short)
-    exits, exit_rows = end[ended], row[ended]
-    at_exit = exit_rows * segments.count + segments.of_day[exits]
-    at_piece = row[which] * segments.count + segment
-    size = segments.rows * segments.count
-    entries = np.bincount(row * segments.count + segments.of_day[begin], minlength=size)
-    sums = np.empty((3, size))
+    An uptrend that begins at close b and ends at close e adds inside[e - 1] - inside[b] and leaving[e].
+    """
+    inside, leaving = _day_sums(days, days.signal > fast, cost)
+    up = fast > slow
+    long, day = np.nonzero(np.diff(up, axis=1, prepend=False))
+    begins, place = up[long, day], long * len(bounds) + np.searchsorted(bounds, day)
+    sums = inside[:, None, bounds] * up[:, bounds]
     for figure, entered in enumerate((np.log1p(-cost), -cost, cost * cost)):
-        sums[figure] = np.bincount(at_piece, inside[figure, high] - inside[figure, low], size)
-        sums[figure] += np.bincount(at_exit, leaving[figure, exits], size)
-        sums[figure] += entered * entries
-    return sums.reshape(3, segments.rows, segments.count)
+        added = np.where(begins, entered - inside[figure, day], inside[figure, day - 1] + leaving[figure, day])
+        until = np.bincount(place, added, sums[figure].size).reshape(sums[figure].shape)
+        sums[figure] += np.cumsum(until, axis=1)
+    sums[..., 0] = 0.0  # the entry on the first close counts in the first segment
+    return np.asarray(sums)
 
 
 def _day_sums(days: Days, strong: npt.NDArray[np.bool_], cost: float) -> tuple[Floats, Floats]:
     """Prefix sums of the days inside an uptrend, and the figures of a day that leaves one, [3, sessions].
 
-    Figures are log growth, return and squared return; index t is the day that ends at close t.
+    Index t is the day that ends at close t.
     """
     index_day, fund_day = (close[1:] / close[:-1] - 1 for close in (days.signal, days.fund))
     earned = np.where(strong[:-1], fund_day, index_day)

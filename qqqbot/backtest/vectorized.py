@@ -189,7 +189,8 @@ def ideal(days: Days, terms: Terms, wanted: Levels | None = None) -> Floats:
         growth[1:] = _of_held(held[1:], days.close[:, 1:], days.close[:, :-1])
     if terms.cash_yield:
         money = cash_growth(days.dates, terms.cash_yield)
-        growth[1:] *= np.where(held[1:] == CASH, money[1:] / money[:-1], 1.0)
+        overnight = held[:-1] if terms.fill is FillAt.NEXT_OPEN else held[1:]
+        growth[1:] *= np.where(overnight == CASH, money[1:] / money[:-1], 1.0)
     paid = _legs_paid(target, terms.fill)
     kept = (1 - terms.slippage) ** np.arange(MOST_LEGS + 1)
     return np.multiply.accumulate(growth * kept[paid])

@@ -21,7 +21,7 @@ from qqqbot.backtest.vectorized import (
     examine,
     ideal,
 )
-from qqqbot.model.values import Holding, Rules, Side
+from qqqbot.model.values import Holding, OrderType, Rules, Side
 from qqqbot.strategy.sizing import commission, shares_to_buy
 from tests.support.price_series import random_prices, series, weekdays
 
@@ -135,6 +135,25 @@ def test_idle_cash_earns_its_yield() -> None:
     cash = 100_000 * daily**2
     shares = result.trades[0].quantity
     assert result.equity[-1] == pytest.approx(shares * 100 + (cash - shares * 100) * daily**2, abs=0.01)
+
+
+def test_the_proceeds_of_a_sale_earn_nothing_for_the_night_before_it() -> None:
+    days = days_of(align(series("QQQ", [100.0] * 4), series("TQQQ", [50.0] * 4)))
+    result = account(
+        days, rotations(days, [1, 1, 0, 0]), Terms(slippage=0.0, commission=CommissionPlan.NONE, cash_yield=0.05)
+    )
+    daily = 1.05 ** (1 / 365.25)
+    idle = 100_000 - result.trades[0].quantity * 100
+    sold = 100_000 - idle + idle * daily**2
+    assert result.equity[2:].tolist() == pytest.approx([sold, sold * daily])
+
+
+@pytest.mark.parametrize("fill", [FillAt.CLOSE, FillAt.NEXT_OPEN, FillAt.NEXT_CLOSE])
+def test_a_large_account_without_costs_is_worth_what_the_perfect_follower_has(fill: FillAt) -> None:
+    rules = replace(RULES, position_size=Decimal(1), order_type=OrderType.LIMIT, limit_collar=Decimal(0))
+    terms = Terms(rules, Decimal(10**12), fill, 0.0, CommissionPlan.NONE, cash_yield=0.2)
+    days = examine(random_prices(400), rules)
+    assert run(days, terms).equity == pytest.approx(1e12 * ideal(days, terms), rel=1e-4)
 
 
 def test_commission_plans() -> None:

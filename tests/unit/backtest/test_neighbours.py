@@ -206,3 +206,33 @@ def test_where_no_pair_has_traded_the_rule_itself_is_followed() -> None:
     falling = np.power(0.999, np.arange(700)) * 100
     chosen = walk(align(series("QQQ", falling), series("TQQQ", np.power(falling, 3)))).chosen
     assert {rules for _, rules in chosen} == {PAIR}
+
+
+def test_the_rank_does_not_count_rounding() -> None:
+    result = swept(random_prices(900))
+    alike = 0.1 + 1e-12 * np.random.default_rng(1).random(result.cagr.shape)
+    assert result.rank(alike) == 0
+
+
+@pytest.mark.parametrize("rules", [PAIR, Rules(rule=TWO)])
+def test_of_rules_that_traded_alike_the_first_is_chosen(rules: Rules) -> None:
+    """Before the long rise they traded differently, so their sums differ by rounding ever after."""
+    fall = 0.998 * (1 + 0.01 * np.random.default_rng(3).standard_normal(400))
+    moves = np.append(fall, np.where(np.arange(700) % 3, 1.002, 1.001))
+    index, fund = np.cumprod(moves), np.cumprod(3 * moves - 2)
+    prices, around = align(series("QQQ", index), series("TQQQ", fund)), grid(rules, np.arange(3.0, 9), LONGS)
+    found = neighbours(prices, examine(prices, rules), Terms(rules, slippage=COST), around, train=3, segment=60)
+    assert found is not None
+    assert found[1] is not None
+    first = around.member(float(around.rows[0]), float(around.columns[0]))
+    assert [chosen for _, chosen in found[1].chosen[-4:]] == [first] * 4
+
+
+def test_cash_earns_nothing_among_the_neighbours() -> None:
+    prices = random_prices(700)
+    found = [
+        neighbours(prices, examine(prices, Rules(rule=BAND)), replace(terms(BAND), cash_yield=earned))
+        for earned in (0.0, 0.05)
+    ]
+    swept = [result[0].cagr for result in found if result is not None]
+    assert swept[0] == pytest.approx(swept[1])
