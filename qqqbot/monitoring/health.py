@@ -4,7 +4,7 @@ The lock decides whether the daemon is alive, not the pid or the state that the 
 write that it died.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -39,12 +39,14 @@ class Evidence(NamedTuple):
     disk_is_full: bool = False
 
 
-NEWEST_ALERTS = 3
 REFUSED = "refused: it is not known why"
-# Alerts of these kinds repeat what the last check itself reports.
-OF_THE_LAST_CHECK: tuple[str, ...] = tuple(
-    {reason.alert for reason in Reason} - {AlertKind.ORDER_REFUSED, AlertKind.ORDER_LOST}
-)
+# The file HALT shows the first, the problem of the connection or the last check the second.
+SHOWN_OTHERWISE = (AlertKind.HALT, AlertKind.BROKER)
+# What a check reports under these kinds lasts until another check gets as far and does not find it.
+OF_CHECKS = frozenset(reason.alert for reason in Reason)
+# Without a daemon no check can show that these are over.
+ENDING_ALONE = frozenset(reason.alert for reason in Reason if not reason.needs_you)
+ABOUT_SHARES = frozenset({Reason.LEDGER_MISMATCH, Reason.UNEXPECTED_POSITION, Reason.DIFFERENCE_SEEN})
 
 
 def judge(evidence: Evidence, now: datetime) -> Health:
@@ -103,28 +105,29 @@ def _failed(evidence: Evidence) -> dict[str, str]:
 
 
 def _of_trading(evidence: Evidence) -> Iterable[Problem]:
-    status = evidence.status
+    status, alive = evidence.status, evidence.holder is not None
     if evidence.halt is not None and not evidence.halted_by_owner:
         yield Problem(f"trading is halted: {evidence.halt}", Reason.TRADING_HALTED.advice)
-    problem = text(status.get("problem"))
+    problem = text(status.get("problem")) if alive else None
     if problem is not None:
         yield Problem(problem)
-    failed = failures(mapping(status.get("last_check")))
-    if status.get("agrees") is False and not {Reason.LEDGER_MISMATCH, Reason.DIFFERENCE_SEEN} & dict(failed).keys():
-        yield Problem("the account's shares differ from the book", Reason.LEDGER_MISMATCH.advice)
-    for code, sentence in failed:
-        if evidence.holder is None and code in ENDS_BY_ITSELF:
-            continue  # without a daemon no check can show that it is over
+    failed = {code: told for code, told in _failed(evidence).items() if alive or code not in ENDS_BY_ITSELF}
+    of_last_check = {reason.alert for reason in Reason if reason in failed}
+    alerts = _alerts(status, {*SHOWN_OTHERWISE, *of_last_check, *(() if alive else ENDING_ALONE)})
+    # An earlier check found these; the last one did not get so far.
+    yield from (found for kind, found in alerts if kind in OF_CHECKS)
+    if status.get("agrees") is False and not ABOUT_SHARES & failed.keys() and AlertKind.MISMATCH not in dict(alerts):
+        yield Problem("the account's shares differ from the book", Reason.DIFFERENCE_SEEN.advice)
+    for code, sentence in failed.items():
         # A halt is already reported above, for as long as it lasts, whatever the last check found.
         if code != Reason.TRADING_HALTED and (code, sentence) != (Reason.BROKER_UNAVAILABLE, problem):
             yield Problem(f"the last check could not trade: {sentence}", ADVICE_OF_CODE.get(code, ""))
     if lost := text(mapping(status.get("undecided")).get("sentence")):
         yield Problem(lost, AlertKind.NO_DECISION.advice)
     count = int(number(status.get("failures_in_row")) or 0)
-    if count > 1:
+    if count > 1 and (alive or failed):
         yield Problem(f"{count} checks in a row could not be made")
-    told_above: tuple[str, ...] = (AlertKind.BROKER,) if problem is not None else ()
-    yield from _of_alerts(status, OF_THE_LAST_CHECK if failed or evidence.halt is not None else told_above)
+    yield from (found for kind, found in alerts if kind not in OF_CHECKS)
 
 
 def _of_channels(evidence: Evidence) -> Iterable[Problem]:
@@ -135,13 +138,15 @@ def _of_channels(evidence: Evidence) -> Iterable[Problem]:
             yield Problem(found, AlertKind.NOTIFICATIONS.advice)
 
 
-def _of_alerts(status: Mapping[str, Any], shown_above: tuple[str, ...]) -> Iterable[Problem]:
-    """Troubles that the owner was notified of and that last, except for the kinds that are `shown_above`."""
-    for alert in map(mapping, sequence(status.get("alerts"))[-NEWEST_ALERTS:]):
-        found = text(alert.get("text"))
-        if found and alert.get("kind") not in shown_above:
-            at = moment(alert.get("at"))
-            yield Problem(f"{found} (since {new_york_text(at)})" if at else found)
+def _alerts(status: Mapping[str, Any], but: Container[str]) -> list[tuple[str, Problem]]:
+    """Kind and problem of each lasting trouble that the owner was notified of, except for the kinds `but`."""
+    found = []
+    for alert in map(mapping, sequence(status.get("alerts"))):
+        kind, told, at = text(alert.get("kind")) or "", text(alert.get("text")), moment(alert.get("at"))
+        if told and kind not in but:
+            advice = AlertKind(kind).advice if kind in tuple(AlertKind) else ""
+            found.append((kind, Problem(f"{told} (since {new_york_text(at)})" if at else told, advice)))
+    return found
 
 
 def _dies_again(evidence: Evidence, now: datetime) -> bool:

@@ -18,7 +18,7 @@ from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
-from qqqbot.model.reasons import AlertKind
+from qqqbot.model.reasons import AlertKind, Reason
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Mode, Rules, Session
 from qqqbot.notifications.channels import GIVEN_UP_AFTER, MOST_CHARACTERS, Channels, Message
@@ -40,7 +40,7 @@ from qqqbot.notifications.policy import (
 )
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.codec import to_plain
-from qqqbot.records.verdict import DYING, STALE_AFTER, Health, verdict
+from qqqbot.records.verdict import DYING, STALE_AFTER, Health, failures, verdict
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
 from qqqbot.trading.heartbeat import engine_values
@@ -242,7 +242,7 @@ class OwnerNotifier:
     def _troubles(self, near: bool) -> list[Trouble]:
         lasting = [self.unwritten] if self.unwritten is not None else []
         lasting += self.engine.alerts.lasting() if self.engine else ()
-        found = {alert.kind: _trouble(alert) for alert in lasting}
+        found = {alert.kind: _trouble(alert)._replace(advice=self._advice(alert.kind)) for alert in lasting}
         if self.outage.problem is not None and self.outage.since is not None:
             found[AlertKind.BROKER] = Trouble(AlertKind.BROKER, self.outage.problem, self.outage.since)
         if (broker := found.pop(AlertKind.BROKER, None)) is not None:
@@ -254,6 +254,12 @@ class OwnerNotifier:
             # Reported through another channel. While all channels fail, the trouble is not over.
             found[AlertKind.NOTIFICATIONS] = Trouble(AlertKind.NOTIFICATIONS, channels.failure, since, can_be_said)
         return list(found.values())
+
+    def _advice(self, kind: AlertKind) -> str:
+        """The advice of the reason for which the last check could not trade, if that is a trouble of this kind."""
+        last = self.engine.state.last_check if self.engine else None
+        codes = dict(failures(last.row)).keys() if last else ()
+        return next((reason.advice for reason in Reason if reason in codes and reason.alert is kind), "")
 
     def _login(self, history: History, now: datetime) -> list[Notice]:
         problem, today = self.outage.problem, new_york_date(now).isoformat()

@@ -53,12 +53,16 @@ MOST_TEXT = 500
 
 
 class Trouble(NamedTuple):
-    """Something wrong that lasts. It is reported only once it `threatens` a decision."""
+    """Something wrong that lasts. It is reported only once it `threatens` a decision.
+
+    `advice` is that of its reason, where the kind's own would mislead; empty if it has none.
+    """
 
     kind: AlertKind
     text: str
     since: datetime
     threatens: bool = True
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Notice(NamedTuple):
     reported: Reported | None = None
     event: Event | None = None
     changes: Mapping[str, Any] = MappingProxyType({})
+    advice: str = ""
 
     @property
     def head(self) -> str:
@@ -115,8 +120,8 @@ class Notice(NamedTuple):
         text = said if self.kind in (AlertKind.DIGEST, AlertKind.EVENING) else clipped(said, MOST_TEXT)
         if self.over:
             return f"{self.head} ({text})"
-        advice = f"\n{self.kind.advice}" if self.kind.advice else ""
-        return f"{self.head}: {text}{advice}"
+        advice = self.advice or self.kind.advice
+        return f"{self.head}: {text}" + (f"\n{advice}" if advice else "")
 
     def accepted(self, history: History) -> History:
         told = history.told if self.reported is None else {**history.told, self.kind: self.reported}
@@ -210,6 +215,7 @@ def _began(trouble: Trouble, now: datetime) -> Notice:
         subject=trouble.kind,
         words=words,
         reported=Reported(trouble.text, now, open=True),
+        advice=trouble.advice,
     )
 
 

@@ -69,7 +69,7 @@ class Health(StrEnum):
 def verdict(status: Mapping[str, Any], now: datetime) -> Health:
     """HALTED, FAILING or HEALTHY at `now`, for a daemon that is alive and reports `status`."""
     codes = {code for code, _ in failures(mapping(status.get("last_check")))} - {Reason.TRADING_HALTED}
-    if text(status.get("halted")) or codes & HALTING_CODES:
+    if text(status.get("halted")) or codes & HALTING_CODES or AlertKind.MISMATCH in _began(status):
         return Health.HALTED
     return Health.FAILING if dies_again(status, now) or _decides_nothing(status, now) else Health.HEALTHY
 
@@ -113,11 +113,16 @@ def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
 
 def _kept_from_trading(status: Mapping[str, Any], now: datetime) -> bool:
     """Whether the account has been kept from the rule's holding for longer than a broker's delays."""
-    began = {text(a.get("kind")) or "": moment(a.get("at")) for a in map(mapping, sequence(status.get("alerts")))}
+    began = _began(status)
     allowed = KEEPS_FROM_TRADING.items()
     return any(
         (at := began.get(kind)) is not None and not timedelta(0) <= now - at < patience for kind, patience in allowed
     )
+
+
+def _began(status: Mapping[str, Any]) -> dict[str, datetime | None]:
+    """Kind of each alert -> since when it has lasted. A check that fails before it asks the account ends none."""
+    return {text(a.get("kind")) or "": moment(a.get("at")) for a in map(mapping, sequence(status.get("alerts")))}
 
 
 def _without_account_since(status: Mapping[str, Any]) -> datetime | None:

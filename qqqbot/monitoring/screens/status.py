@@ -155,8 +155,10 @@ def _value_fields(facts: Status, own: Own) -> list[Field]:
 
 
 def _prices_fields(facts: Status) -> list[Field]:
-    """Where prices come from, if not all of them are Yahoo's own."""
+    """Where prices come from, if not all of them are Yahoo's own; without a daemon they come from nowhere."""
     since, others = facts.prices
+    if facts.health in (Health.STOPPED, Health.DEAD):
+        return []
     parts = [f"Yahoo silent since {_weekday(since, facts.now)}"] if since else []
     parts += [others or "nothing is decided without it"] if since or others else []
     return [Field("Prices", "; ".join(parts), Tone.WARNING)] if parts else []

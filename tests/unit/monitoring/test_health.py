@@ -248,6 +248,16 @@ def test_what_the_next_check_would_have_ended_is_no_problem_of_one_that_was_stop
     assert texts(found) == ["the last check could not trade: the clock is wrong"]
 
 
+@pytest.mark.parametrize("kind", ["money", "order_limit", "vetoed", "checks_failing", "broker"])
+def test_what_ends_by_itself_is_no_problem_of_a_bot_that_was_stopped_and_what_needs_the_owner_is(kind: str) -> None:
+    alerts = [{"kind": kind, "text": "it waits"}, {"kind": "order_open", "text": "an order rests"}]
+    stopped: dict[str, Any] = {"state": "stopped", "alerts": alerts, "problem": GONE}
+    failed = evidence(holder=None, last_check=FAILED, failures_in_row=3, **stopped)
+    assert texts(failed) == ["an order rests"]
+    found = evidence(holder=None, last_check=blocked("order", "an order rests", "OrderOpen"), **stopped)
+    assert texts(found) == ["the last check could not trade: an order rests"]
+
+
 def test_a_full_disk_is_seen_though_the_daemon_cannot_write_that() -> None:
     full = evidence()._replace(disk_is_full=True)
     assert judge(full, NOW) is Health.FAILING

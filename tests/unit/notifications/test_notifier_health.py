@@ -10,17 +10,21 @@ import pytest
 
 import monitor
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.reasons import AlertKind
+from qqqbot.model.reasons import AlertKind, Reason
 from qqqbot.monitoring.facts.dashboard import dashboard
 from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.web import metrics, page
 from qqqbot.notifications.dead_man_switch import DeadManSwitch
 from qqqbot.records.folder import Folder
 from qqqbot.records.verdict import KEEPS_FROM_TRADING
+from qqqbot.trading.engine import ALERTS_OF_GATES, Check
 from qqqbot.trading.heartbeat import Heartbeat
 from tests.support.builders import DAY, NOW, new_york
 from tests.support.fakes import World
+from tests.support.monitor_samples import blocked
 from tests.support.notified_life import Calls, Life, settled
+
+WITH_FILE = (Reason.TRADING_HALTED, Reason.DID_NOT_SETTLE, Reason.ORDER_UNANSWERED, Reason.ORDER_OVERRUN)
 
 
 @pytest.fixture
@@ -73,8 +77,11 @@ def test_a_bot_that_dies_again_rings_with_that_and_not_with_the_account_that_it_
     assert life.calls.rung == ["exit code 5: the bot died twice within the hour: last seen a minute ago"]
 
 
-def agree(life: Life, state: str = "running") -> int:
-    """Whatever shows how it stands says the same, and a switch that was never called yet too: the exit code."""
+def agree(life: Life, state: str = "running", fed: bool = True) -> int:
+    """Whatever shows how it stands says the same, and a switch that was never called yet too: the exit code.
+
+    `fed`: the last check was good, so that the switch is called if all is well.
+    """
     now, calls, known_switch, notifier = life.world.clock.now(), Calls(), life.notifier.dead_man, life.notifier
     beats = Heartbeat(life.world.logs / "status.json", life.world.clock, {}, notifier.log_notifier, notifier.engine)
     beats.outage, beats.died_again = life.outage, life.died_again
@@ -93,7 +100,7 @@ def agree(life: Life, state: str = "running") -> int:
     assert f"qqqbot_exit_code {float(code)}\n" in metrics.text(found)
     assert f'id="health" class="health {"bad" if code else "good"}">{word.upper()}<' in page.parts(seen)["banner"]
     rung = [told[:11] for told in calls.rung]
-    assert (calls.count, rung) == ((0, [f"exit code {code}"]) if code else (1, [])), f"{found.problems}"
+    assert (calls.count, rung) == ((0, [f"exit code {code}"]) if code else (int(fed), [])), f"{found.problems}"
     return code
 
 
@@ -161,6 +168,58 @@ def test_whatever_shows_how_it_stands_agrees_in_each_lasting_state(
     settled(life)
     trouble(life)
     assert agree(life) == code
+
+
+def finds(life: Life, reason: Reason) -> None:
+    """A check that could not trade for that reason, with the alert that the engine begins; it has just lasted long."""
+    now, engine = life.world.clock.now(), life.engine
+    sentence = f"the sentence of {reason}"
+    row = {**blocked("gate", sentence, reason), "timestamp": now.isoformat()}
+    engine.state.last_check = Check(now, "WAIT", sentence, reason, row, complete=True)
+    if reason.alert in ALERTS_OF_GATES:
+        engine.alerts.begin(reason.alert, sentence, now)
+    if reason.alert is AlertKind.MISMATCH:
+        engine.state.agrees = False
+    if reason in WITH_FILE:
+        engine.records.switch.halt(sentence)
+    life.at(now + timedelta(minutes=6))
+
+
+def exit_code(reason: Reason) -> int:
+    return 4 if reason.halts else 5 if reason.alert in KEEPS_FROM_TRADING and reason.alert in ALERTS_OF_GATES else 0
+
+
+def worst(life: Life) -> tuple[str, str]:
+    """The first problem of the status, and what /healthz tells."""
+    found = status(Folder(life.world.logs, lambda _: os.getpid()), life.world.clock.now())
+    return found.problems[0].text, metrics.health(found)[1]
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_each_reason_shows_alike_everywhere_also_after_a_check_that_did_not_get_so_far(
+    life: Life, reason: Reason
+) -> None:
+    """A check that failed on prices made a mismatch HEALTHY and hid an open order behind "ends on its own"."""
+    settled(life)
+    finds(life, reason)
+    code = exit_code(reason)
+    assert agree(life, fed=False) == code
+    assert f"the sentence of {reason}" in worst(life)[0]
+    life.world.prices.trouble = PricesUnavailable("429")
+    life.check()
+    assert agree(life, fed=False) == (0 if reason is Reason.CALENDAR_ENDED else code)
+    if agree(life, fed=False):
+        assert all(f"he sentence of {reason}" in told for told in worst(life))
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.alert in ALERTS_OF_GATES])
+def test_a_message_has_the_advice_that_status_has(life: Life, reason: Reason) -> None:
+    """A short position was reported with `adopt` or `leave`, and a sale that settles tomorrow with total_capital."""
+    settled(life)
+    finds(life, reason)
+    (body,) = (body for body in life.bodies if f"the sentence of {reason}" in body)
+    assert reason.advice in body
+    assert body.count("\n") == 3, "what it is, what to do, and two lines on how it stands"
 
 
 def test_a_bot_that_dies_again_and_again_is_not_well_until_it_has_lived_for_an_hour(life: Life) -> None:

@@ -39,10 +39,11 @@ def test_the_verdict(status: dict[str, Any], health: Health) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in AlertKind if kind.lasts and kind is not AlertKind.NOTIFICATIONS])
 def test_whatever_lasts_and_keeps_it_from_its_work_is_not_healthy(kind: AlertKind) -> None:
-    """What halts is known by its code, and what the account does not answer by `problem`."""
-    told_otherwise = {AlertKind.HALT, AlertKind.MISMATCH, AlertKind.ACCOUNT, AlertKind.BROKER}
-    assert (kind in told_otherwise) is not (kind in KEEPS_FROM_TRADING)
-    assert judged(alerts=alert(kind)) is (Health.HEALTHY if kind in told_otherwise else Health.FAILING)
+    """A halt is known by its file or code, and what the account does not answer by `problem`."""
+    told_otherwise = {AlertKind.HALT, AlertKind.ACCOUNT, AlertKind.BROKER}
+    assert (kind in {*told_otherwise, AlertKind.MISMATCH}) is not (kind in KEEPS_FROM_TRADING)
+    found = Health.HALTED if kind is AlertKind.MISMATCH else Health.FAILING
+    assert judged(alerts=alert(kind)) is (Health.HEALTHY if kind in told_otherwise else found)
 
 
 def test_a_channel_that_fails_keeps_it_from_nothing() -> None:

@@ -108,6 +108,12 @@ def test_prices_that_are_not_yahoos_are_named(
     assert [x for x in shown(logs, prices=prices) if x.startswith("Prices")] == ([line] if line else [])
 
 
+def test_a_bot_that_does_not_run_waits_for_no_prices(logs: LogsFolder) -> None:
+    logs.alive = False
+    lines = shown(logs, state="stopped", prices={"silent_since": NOW.isoformat(), "from": None})
+    assert not [line for line in lines if "Yahoo" in line]
+
+
 def test_simulated_prices_are_named_first_and_last(logs: LogsFolder) -> None:
     lines = shown(logs, simulated_prices=True)
     assert lines[0] == "SIMULATED PRICES. DRY RUN: simulated account, no order can reach a broker"
