@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -106,7 +107,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self.account = ""
         self.managed: tuple[str, ...] = ()
         self._next_order_id = 0
-        self._next_request_id = FIRST_REQUEST_ID
+        self._request_ids = count(FIRST_REQUEST_ID)
         self._state = threading.Lock()
         self._ended = ""
         EClient.__init__(self, self)
@@ -164,9 +165,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     # Requests
 
     def ask(self, question: str, send: Callable[[int], None]) -> PendingRequest:
-        """A request that has a number."""
-        number = self._next_request_id
-        self._next_request_id += 1
+        """A request that has a number, which no other thread's request has."""
+        number = next(self._request_ids)
         return self.requests.ask(number, question, lambda: send(number))
 
     def ask_time(self) -> PendingRequest:

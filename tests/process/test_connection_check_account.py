@@ -1,5 +1,6 @@
 """test_ib_connection.py over real sockets against the gateway stand-in: account, contracts, prices, precautions."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,14 @@ def test_a_paper_account_behind_a_live_port_is_not_what_it_seems(tmp_path: Path)
         said = at.check()
     assert (said.exit_code, said.failed) == (1, ["Paper or live"])
     assert "usual port of a live account" in said.text("Paper or live")
+
+
+def test_a_gateway_on_another_port_than_the_configured_one_is_found(tmp_path: Path) -> None:
+    with bench_at(tmp_path, (4002, 4001), margin_account()) as at, socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        said = at.check(ib_port=unused.getsockname()[1])
+        assert said.failed == ["Host and port"]
+        assert f"something listens on {at.gateway.port} (IB Gateway, " in said.text("Host and port")
 
 
 def test_real_money_needs_its_key_and_is_named(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
     found = {row.tag: _amount(row) for row in (*own, *ledger)}
     if missing := [tag for tag in NEEDED_TAGS if tag not in found]:
         raise BrokerUnavailable(f"the account summary of {account} came without {', '.join(missing)}; asked again soon")
-    if foreign := {row.currency for row in own} - {CURRENCY}:
+    if foreign := {row.currency or "an unnamed currency" for row in own} - {CURRENCY}:
         raise BrokerUnavailable(
             f"the account {account} is kept in {', '.join(sorted(foreign))}: the bot computes in US dollars; "
             "change the base currency in Client Portal, Settings, Account Settings, and convert the cash as well: "

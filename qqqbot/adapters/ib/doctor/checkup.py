@@ -109,7 +109,9 @@ class Checkup:
         host, port, number = self.settings.ib_host, self.settings.ib_port, self._client_id()
         ended = probe.connect(host, port, number)
         if probe.unreachable is not None:
-            return self._add(connection_checks.unreachable(host, port, probe.unreachable, self.patience.connect))
+            others = probe.open_ports(host, connection_checks.USUAL_PORTS)
+            seconds = self.patience.connect
+            return self._add(connection_checks.unreachable(host, port, probe.unreachable, seconds, others))
         self._add(ok(Check.PORT, f"{host} port {port} accepts the connection"))
         version, taken = probe.gateway.serverVersion() or 0, ended.startswith("326:")
         if not taken and (ended or not version):

@@ -20,6 +20,7 @@ from qqqbot.runtime.config import Config
 FRACTIONAL_SIZES = 163
 SKEW_OK, SKEW_FAILED = timedelta(seconds=5), timedelta(seconds=60)
 NEW_YORK_NAMES = ("America/New_York", "US/Eastern", "EST5EDT", "EST", "EDT", "Eastern Standard Time")
+USUAL_PORTS = {4001: "IB Gateway, live", 4002: "IB Gateway, paper", 7496: "TWS, live", 7497: "TWS, paper"}
 TRUSTED_IPS = "Configure, Settings, API, Settings: 'Trusted IPs' must contain this computer's address"
 
 
@@ -32,16 +33,24 @@ def package(release: str, newest: int) -> Result:
     return ok(Check.PACKAGE, f"{release}, speaks versions up to {newest}", old if newest < FRACTIONAL_SIZES else "")
 
 
-def unreachable(host: str, port: int, error: OSError, seconds: float) -> Result:
-    """A refusal, a silence and an unknown name are three different faults."""
+def unreachable(host: str, port: int, error: OSError, seconds: float, open_ports: Sequence[int] = ()) -> Result:
+    """A refusal, a silence and an unknown name are three different faults.
+
+    `open_ports` are the usual ports of a gateway that accept a connection there.
+    """
     where = f"{host} port {port}"
     if isinstance(error, ConnectionRefusedError):
+        meaning, fix = "the computer is there, but nothing listens on this port", "start TWS or IB Gateway and log in; "
+        if open_ports:
+            others = " and ".join(f"{number} ({USUAL_PORTS[number]})" for number in open_ports)
+            meaning = f"{meaning}; something listens on {others}"
+            fix = f"if that is the gateway, set ib_port to it; otherwise {fix}"
         return failed(
             Check.PORT,
             f"{where}: connection refused",
-            "the computer is there, but nothing listens on this port",
-            "start TWS or IB Gateway and log in; check ib_port against Configure, Settings, API, 'Socket port', and in "
-            "TWS that 'Enable ActiveX and Socket Clients' is ticked",
+            meaning,
+            f"{fix}check ib_host, and ib_port against Configure, Settings, API, 'Socket port', and in TWS that 'Enable "
+            "ActiveX and Socket Clients' is ticked",
         )
     if isinstance(error, TimeoutError):
         return failed(

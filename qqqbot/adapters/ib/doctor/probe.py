@@ -5,8 +5,10 @@ Rule 1: it places no order. The only message about an order that it can send is 
 Rule 2: a request that gets no answer ends neither the connection nor the other requests.
 """
 
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -21,6 +23,9 @@ from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.values import Holding, OrderIntent, OrderType, Side
+
+# Enough for a computer that has just refused another port.
+OPEN_PORT_SECONDS = 0.5
 
 
 class GatewayClient(Protocol):
@@ -73,6 +78,15 @@ class Probe:
         """Why the port could not be connected to, if that was the reason."""
         transport = self.gateway.conn
         return transport.unreachable if transport else None
+
+    def open_ports(self, host: str, ports: Iterable[int]) -> tuple[int, ...]:
+        """Those of `ports` that accept a connection on a computer that refused one; nothing is sent to them."""
+        found = []
+        if isinstance(self.unreachable, ConnectionRefusedError):
+            for port in ports:
+                with suppress(OSError), socket.create_connection((host, port), OPEN_PORT_SECONDS):
+                    found.append(port)
+        return tuple(found)
 
     @property
     def connected_at(self) -> str:

@@ -42,7 +42,7 @@ class NoGateway:
 
     def __init__(self) -> None:
         self.conn = Transport("127.0.0.1", 1, 1, lambda _: None)
-        self.conn.unreachable = ConnectionRefusedError(111, "Connection refused")
+        self.conn.unreachable = OSError(113, "No route to host")
         self.client_id = 0
 
     def open(self, host: str, port: int, client_id: int) -> None:  # noqa: ARG002 (as the port has it)

@@ -27,6 +27,12 @@ def test_an_unknown_clock_fails() -> None:
     assert connection_checks.no_time("no complete answer came in time").verdict is FAILED
 
 
+def test_a_gateway_that_listens_on_another_of_its_usual_ports_is_pointed_out() -> None:
+    result = connection_checks.unreachable("gateway", 7497, ConnectionRefusedError(), 7, (4002, 7496))
+    assert result.meaning.endswith("something listens on 4002 (IB Gateway, paper) and 7496 (TWS, live)")
+    assert result.fix.startswith("if that is the gateway, set ib_port to it; otherwise start TWS or IB Gateway")
+
+
 @pytest.mark.parametrize("zone", ["US/Eastern", "America/New_York", "EST", "Eastern Standard Time"])
 def test_new_york_has_many_names(zone: str) -> None:
     assert connection_checks.time_zone(f"20261124 12:00:00 {zone}").verdict is OK
