@@ -146,11 +146,9 @@ def load(path: Path) -> Config:
     try:
         config = Config(**values)
     except ValidationError as invalid:
-        raise ConfigError(
-            [_sentence(path, error) for error in invalid.errors()] + _contradictions(path, values)
-        ) from None
-    if problems := _contradictions(path, config.model_dump()):
-        raise ConfigError(problems)
+        raise _unusable(path, (*map(_sentence, invalid.errors()), *_contradictions(values))) from None
+    if problems := [*_contradictions(config.model_dump())]:
+        raise _unusable(path, problems)
     return config
 
 
@@ -199,47 +197,44 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return seen
 
 
-def _sentence(path: Path, error: Any) -> str:
-    """'config.json: check_interval_minutes: must be at least 1, was 0'."""
+def _unusable(path: Path, problems: Iterable[str]) -> ConfigError:
+    return ConfigError([f"{path.name}: {problem}" for problem in dict.fromkeys(problems)])
+
+
+def _sentence(error: Any) -> str:
+    """'check_interval_minutes: must be at least 1, was 0'."""
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{path.name}: {unknown_key(key, Config.model_fields, 'see docs/configuration.md')}"
+        return unknown_key(key, Config.model_fields, "see docs/configuration.md")
     known = EXPECTED.get(error["type"]) or PATTERNS.get(error.get("ctx", {}).get("pattern"))
     expected = known.format(**error.get("ctx", {})) if known else error["msg"]
-    return f"{path.name}: {key}: {expected}, was {as_written(error['input'])}"
+    return f"{key}: {expected}, was {as_written(error['input'])}"
 
 
-def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
+def _contradictions(values: dict[str, Any]) -> Iterator[str]:
     """A problem for each set of keys that are valid one by one but not together; wrong types are reported elsewhere."""
     defaults = {name: field.default for name, field in Config.model_fields.items()}
     value = {**defaults, **values}
-    problems = []
     short, long = value["short_ma_period"], value["long_ma_period"]
     if isinstance(short, int) and isinstance(long, int) and short >= long:
-        problems.append(f"{path.name}: short_ma_period must be below long_ma_period, was {short} and {long}")
+        yield f"short_ma_period must be below long_ma_period, was {short} and {long}"
     if value["rule"] is not None:
-        problems += [f"{path.name}: rule: {problem}" for problem in rule_of(value["rule"])[1]]
+        yield from (f"rule: {problem}" for problem in rule_of(value["rule"])[1])
         if besides := [key for key in OF_THE_DEFAULT_FORM if value[key] != defaults[key]]:
-            problems.append(f"{path.name}: rule replaces these keys: remove {', '.join(besides)}, or rule")
+            yield f"rule replaces these keys: remove {', '.join(besides)}, or rule"
     if value["park"] is not None:
         rule = PRESETS[DEFAULT] if value["rule"] is None else rule_of(value["rule"])[0]
-        wrong = parked(rule, value["park"])[1] if rule else []
-        problems += [f"{path.name}: park: {problem}" for problem in wrong]
+        yield from (f"park: {problem}" for problem in (parked(rule, value["park"])[1] if rule else ()))
     if value["dry_run"] is False and value["use_interactive_brokers"] is False:
-        problems.append(
-            f"{path.name}: dry_run is false and use_interactive_brokers is false: there is no account to trade; "
-            "set one of them to true"
-        )
+        both = "dry_run is false and use_interactive_brokers is false"
+        yield f"{both}: there is no account to trade; set one of them to true"
     if isinstance(value["closed_on"], list | tuple):
-        problems += [f"{path.name}: closed_on: {problem}" for problem in _closure_problems(value["closed_on"])]
+        yield from (f"closed_on: {problem}" for problem in _closure_problems(value["closed_on"]))
     ask, window = value["ask_first_minutes"], value["decide_minutes_before_close"]
     in_window = value["decide"] == "before_close" and isinstance(ask, int) and isinstance(window, int)
     if in_window and 0 < ask <= 60 and window < ask + MINUTES_BESIDES_ASKING:
-        problems.append(
-            f"{path.name}: decide_minutes_before_close must be at least ask_first_minutes + "
-            f"{MINUTES_BESIDES_ASKING}, was {window} for {ask}: you could not be asked in time"
-        )
-    return list(dict.fromkeys(problems))
+        least = f"must be at least ask_first_minutes + {MINUTES_BESIDES_ASKING}, was {window} for {ask}"
+        yield f"decide_minutes_before_close {least}: you could not be asked in time"
 
 
 def _closure_problems(entries: Iterable[Any]) -> Iterator[str]:
