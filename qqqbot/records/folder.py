@@ -130,11 +130,8 @@ def identity_values(who: Identity) -> dict[str, Any]:
     }
 
 
-def damage(path: Path, found: Rows) -> tuple[Problem, ...]:
+def damage(path: Path, found: Rows | RowReader) -> tuple[Problem, ...]:
     """What was wrong with the rows of the file at `path`."""
-    found_damaged = []
-    if found.torn:
-        found_damaged.append(Problem(f"{path.name}: the last line is incomplete; it is not shown"))
-    if found.garbage:
-        found_damaged.append(Problem(f"{path.name}: lines that cannot be read and are not shown: {found.garbage}"))
-    return tuple(found_damaged)
+    wrong = ["the last line is incomplete; it is not shown"] if found.torn else []
+    wrong += [f"lines that cannot be read and are not shown: {found.garbage}"] if found.garbage else []
+    return tuple(Problem(f"{path.name}: {text}") for text in wrong)

@@ -23,7 +23,7 @@ from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, p
 from qqqbot.records.last_run import last_end
 from qqqbot.records.risk_line import Position, RiskLine, gain, less, positions, risk_line
 from qqqbot.records.row_prices import prices_of, symbols_of
-from qqqbot.records.status_file import FARTHEST_DAY, costs_in, flips_in
+from qqqbot.records.status_file import FARTHEST_DAY, Flips, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.records.track import kept
 from qqqbot.records.verdict import Health
@@ -342,14 +342,15 @@ def _next(status: Mapping[str, Any], signal: Row, now: datetime, running: bool) 
     is_open = opened is not None and closes is not None and opened <= now < closes
     opens, half_closes = moment(calendar.get("next_open")), moment(half.get("close"))
     soon = half_closes is not None and now < half_closes <= now + HALF_DAY_NOTICE
+    flips = flips_in(status)
     return Next(
         check_at=moment(status.get("next_check_at")) if running else None,
         exchange_open=is_open if opens is not None and (is_open or opens > now) else None,
         closes_at=closes if is_open else None,
         opens_at=opens if opens is not None and opens > now else None,
         half_day_closes_at=half_closes if soon else None,
-        flip=_flip(status, signal, now, is_open),
-        forecast=_forecast(status, now),
+        flip=_flip(flips, status, now) if flips else _flip_of_signal(signal, now, is_open),
+        forecast=_forecast(flips, status, now) if flips else None,
         decides_near_close=mapping(status.get("config")).get("decide") == Decide.BEFORE_CLOSE,
         decides_from=_decides_from(status, closes if is_open else moment(calendar.get("next_close")), now),
     )
@@ -363,13 +364,9 @@ def _decides_from(status: Mapping[str, Any], close: datetime | None, now: dateti
     return close - timedelta(minutes=max(minutes, SHORTEST_WINDOW_MINUTES))
 
 
-def _flip(status: Mapping[str, Any], signal: Row, now: datetime, is_open: bool) -> NearestFlip | None:
-    """The nearest flip price; None if no price changes the answer, or none is known."""
-    flips = flips_in(status)
-    if flips is None:
-        return _flip_of_signal(signal, now, is_open)
-    flip = flips.at(now)
-    if flip is None:
+def _flip(flips: Flips, status: Mapping[str, Any], now: datetime) -> NearestFlip | None:
+    """The nearest flip price; None if no price changes the answer."""
+    if (flip := flips.at(now)) is None:
         return None
     return NearestFlip(
         price=flip.price,
@@ -390,10 +387,9 @@ def _outdated(status: Mapping[str, Any], closed: datetime, now: datetime) -> boo
     return (last is not None and closed < last <= now) or now - closed > LONGEST_PAUSE
 
 
-def _forecast(status: Mapping[str, Any], now: datetime) -> Forecast | None:
-    """The forecast; None if a single day's price changes the answer, or if an earlier version wrote the status."""
-    flips = flips_in(status)
-    if flips is None or not flips.out_of_reach(now):
+def _forecast(flips: Flips, status: Mapping[str, Any], now: datetime) -> Forecast | None:
+    """The forecast; None if a single day's price changes the answer."""
+    if not flips.out_of_reach(now):
         return None
     crossing = flips.crossing
     sessions, target = (crossing.sessions, crossing.target.value) if crossing else (None, None)

@@ -17,7 +17,7 @@ from qqqbot.monitoring.facts.changes import Changes, changes
 from qqqbot.records.coerce import mapping, moment, number
 from qqqbot.records.folder import Folder, Identity, damage, identity, present
 from qqqbot.records.risk_line import Position, RiskLine, gain, life
-from qqqbot.records.tail import Row, RowReader, Rows, last_lines, last_rows
+from qqqbot.records.tail import Row, RowReader, last_lines, last_rows
 from qqqbot.records.track import track_of
 from qqqbot.regular_file import reading_if_there
 
@@ -145,7 +145,7 @@ def _book(folder: Folder, who: Identity) -> tuple[book_performance.Performance, 
                 book.apply(row)
             except book_performance.BAD_ROW:
                 reader.garbage += 1
-    return book, tuple(problem.text for problem in damage(folder.trades, Rows((), reader.torn, reader.garbage)))
+    return book, tuple(problem.text for problem in damage(folder.trades, reader))
 
 
 def logs(folder: Folder, count: int) -> Log:

@@ -15,7 +15,7 @@ from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.model.sessions import LONGEST_PAUSE
 from qqqbot.monitoring.facts.answer import MERGED, Answer
 from qqqbot.monitoring.facts.replay import differences
-from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number, record, sequence, text, whole
+from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number, record, sequence, text
 from qqqbot.records.folder import Folder, Identity, damage, identity, present
 from qqqbot.records.inputs import NotRecorded, computed, inputs_at
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
@@ -149,7 +149,7 @@ def replay(folder: Folder, when: When, now: datetime) -> Replay:
 
 class Found(NamedTuple):
     who: Identity
-    rows: list[Row]
+    rows: tuple[Row, ...]
     notes: tuple[str, ...]
     day: str | None
     time: str | None
@@ -159,24 +159,21 @@ def _decisions(folder: Folder, when: When, now: datetime) -> Found:
     status, _ = folder.status()
     who = identity(folder, status)
     day = when.day or (new_york_date(present(status, now)) if when.at else None)
-    if day is None:
-        newest = last_rows(folder.decisions, 1, who.owns)
-        reader, rows = newest, list(newest.rows)
-    else:
-        reader, rows = _of_day(folder.decisions, day, who)
-        rows = rows if when.at is None else _at(rows, datetime.combine(day, when.at, NEW_YORK))
-    notes = tuple(problem.text for problem in damage(folder.decisions, reader))
+    found = last_rows(folder.decisions, 1, who.owns) if day is None else _of_day(folder.decisions, day, who)
+    rows = found.rows
+    if day is not None and when.at is not None:
+        rows = _at(rows, datetime.combine(day, when.at, NEW_YORK))
+    notes = tuple(problem.text for problem in damage(folder.decisions, found))
     if day is not None and not rows and (nearest := _nearest(folder.decisions, day, who)):
         notes += (f"The nearest session with decisions is {nearest:%A} {nearest}.",)
     return Found(who, rows, notes, day.isoformat() if day else None, f"{when.at:%H:%M}" if when.at else None)
 
 
-def _of_day(path: Path, day: date, who: Identity) -> tuple[Rows, list[Row]]:
-    midnight = datetime.combine(day, time(), NEW_YORK)
-    reader = RowReader()
+def _of_day(path: Path, day: date, who: Identity) -> Rows:
+    midnight, reader = datetime.combine(day, time(), NEW_YORK), RowReader()
     rows = _between(path, midnight - DISORDER, midnight + 2 * DISORDER, reader)
-    wanted = [row for at, row in rows if who.owns(row) and new_york_date(at) == day]
-    return Rows((), reader.torn, reader.garbage), wanted
+    wanted = tuple(row for at, row in rows if who.owns(row) and new_york_date(at) == day)
+    return Rows(wanted, reader.torn, reader.garbage)
 
 
 def _nearest(path: Path, day: date, who: Identity) -> date | None:
@@ -187,11 +184,11 @@ def _nearest(path: Path, day: date, who: Identity) -> date | None:
     return min(sorted(days), key=lambda other: abs(other - day), default=None)
 
 
-def _at(rows: list[Row], at: datetime) -> list[Row]:
+def _at(rows: tuple[Row, ...], at: datetime) -> tuple[Row, ...]:
     """The rounds of the last check at or before the minute `at`."""
-    earlier = [row for row in rows if (moment(row.get("timestamp")) or at) < at + ONE_MINUTE]
+    earlier = tuple(row for row in rows if (moment(row.get("timestamp")) or at) < at + ONE_MINUTE)
     check = earlier[-1].get("check") if earlier else None
-    return [row for row in earlier if row.get("check") == check] if check else earlier[-1:]
+    return tuple(row for row in earlier if row.get("check") == check) if check else earlier[-1:]
 
 
 def _between(path: Path, first: datetime, last: datetime, reader: RowReader) -> Iterator[tuple[datetime, Row]]:
@@ -213,20 +210,22 @@ def _made(folder: Folder, decision: Row, who: Identity) -> tuple[MadeOrder, ...]
         return ()
     planned = [_shares(mapping(order)) for order in sequence(decision["orders"])]
     journal = [row for row in _following(folder.orders, at) if who.owns(row)]
-    orders = {
-        str(row.get("order_ref")): record(MadeOrder, row, status=None, filled=None, message=None, fills=())
-        for row in journal
-        if row.get("event") == "intended" and moment(row.get("timestamp")) == at and _shares(row) in planned
-    }
-    for row in journal:
-        if row.get("event") == "outcome" and (order := orders.get(str(row.get("order_ref")))):
-            status, filled, message = text(row.get("status")), whole(row.get("filled")), text(row.get("message"))
-            orders[str(row.get("order_ref"))] = order._replace(status=status, filled=filled, message=message)
+    intended = [row for row in journal if row.get("event") == "intended" and moment(row.get("timestamp")) == at]
+    orders = {_reference(row): row for row in intended if _shares(row) in planned}
+    ends = {_reference(row): row for row in journal if row.get("event") == "outcome"}
     fills = [row for row in _following(folder.trades, at) if who.owns(row)] if orders else []
     return tuple(
-        order._replace(fills=tuple(row for row in fills if str(row.get("order_ref")) == reference))
+        record(
+            MadeOrder,
+            order | {key: ends.get(reference, {}).get(key) for key in ("status", "filled", "message")},
+            fills=tuple(row for row in fills if _reference(row) == reference),
+        )
         for reference, order in orders.items()
     )
+
+
+def _reference(row: Row) -> str:
+    return str(row.get("order_ref"))
 
 
 def failed_gate(row: Row) -> str | None:
