@@ -39,7 +39,9 @@ class SessionTable:
 
     def open_session(self, now: datetime) -> Session | None:
         """The session open at `now`. Raises CalendarEnded if the table does not reach `now`."""
-        latest = self._latest_opened(now)
+        self._require_reach(now)
+        opened = bisect_right(self.sessions, now, key=lambda s: s.open)
+        latest = self.sessions[opened - 1] if opened else None
         return latest if latest is not None and latest.contains(now) else None
 
     def current(self, now: datetime) -> Session:
@@ -79,11 +81,6 @@ class SessionTable:
             raise CalendarEnded("the table of sessions is empty")
         return self.sessions[-1].close
 
-    def _latest_opened(self, now: datetime) -> Session | None:
-        self._require_reach(now)
-        opened = bisect_right(self.sessions, now, key=lambda s: s.open)
-        return self.sessions[opened - 1] if opened else None
-
     def _require_reach(self, now: datetime) -> None:
         if now >= self.ends():
             raise CalendarEnded(
@@ -120,7 +117,7 @@ class Timetable:
         """The next check of `session` after `now`, if any, and the start of its decision window if that is ahead."""
         earliest = session.open + self.quiet
         tick = self._grid_after(session.open, max(now, earliest - RESOLUTION))
-        ticks = [tick] if tick < session.close else [session.open + self.quiet]
+        ticks = [tick] if tick < session.close else [earliest]
         if self.window is not None:
             ticks.append(session.close - self.window)
         return [t for t in ticks if t > now]

@@ -186,7 +186,8 @@ class OrderJournal:
             case "intended":
                 intent: OrderIntent = from_plain(OrderIntent, {**row, "decided_at": row["timestamp"]})
                 self._unresolved[intent.order_ref] = intent
-                self._remember(intent)
+                self._recent[intent.order_ref] = intent
+                forget_oldest(self._recent, ORDERS_REMEMBERED)
                 self._sent_in_session = {session: self._sent_in_session.get(session, 0) + 1}
                 self._aim = {session: intent.target}
             case "taken":
@@ -214,10 +215,6 @@ class OrderJournal:
                 self._aim = {session: self._decided[session]}
             case "undecided":
                 self._undecided.add(session)
-
-    def _remember(self, intent: OrderIntent) -> None:
-        self._recent[intent.order_ref] = intent
-        forget_oldest(self._recent, ORDERS_REMEMBERED)
 
 
 def _followed(asked: Asked, row: Row) -> Asked:

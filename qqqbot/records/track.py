@@ -85,12 +85,12 @@ def extended(before: Track | None, row: Mapping[str, Any]) -> Track | None:
     price, checked = prices.get(index, 0.0), number(row.get("short_ma")) is not None
     if at is None or equity is None or equity <= 0 or price <= 0 or not checked:
         return before
-    capital = number(row.get("total_capital"))
+    capital, events = number(row.get("total_capital")), _events(row.get("qqq_events"))
     if before is None:
-        return Track(at, at, equity, index, prices, capital, equity / price, counted=events_of(row))
-    counted, shares = _with_events(before, events_of(row))
+        return Track(at, at, equity, index, prices, capital, equity / price, counted=events)
+    counted, shares = _with_events(before, events)
     if index != before.signal:
-        counted, shares = events_of(row), before.held / price
+        counted, shares = events, before.held / price
     put_in = deposit(before, capital)
     growth = before.growth * max(equity - put_in, 0.0) / before.equity
     peak = max(before.peak, growth)
@@ -120,10 +120,6 @@ def event_values(market: Market, session: date) -> list[tuple[str, str, float]]:
     found = [Event(DIVIDEND, each.date, each.amount) for each in market.dividends if each.symbol == market.signal]
     found += [Event(SPLIT, each.date, each.ratio) for each in market.splits if each.symbol == market.signal]
     return [(e.kind, e.day.isoformat(), e.amount) for e in found if session - LATEST_EVENT <= e.day <= session]
-
-
-def events_of(row: Mapping[str, Any]) -> tuple[Event, ...]:
-    return _events(row.get("qqq_events"))
 
 
 def _events(values: Any) -> tuple[Event, ...]:

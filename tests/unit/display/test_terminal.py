@@ -6,7 +6,7 @@ import pty
 
 import pytest
 
-from qqqbot.display.terminal import Field, Fields, Line, Table, Tone, is_terminal, plain, show
+from qqqbot.display.terminal import Field, Fields, Line, Table, Tone, is_terminal, plain, show, under
 
 LONG = "a sentence of more than eighty characters " * 3
 SCREEN = (
@@ -27,6 +27,12 @@ def test_plain_text_has_one_line_for_each_row_and_no_space_at_its_end() -> None:
         "12:15  1,009.50  late",
         "",
     ]
+
+
+def test_only_the_first_of_several_lines_shows_their_label() -> None:
+    lines = under("Notices", ["one", "two"], Tone.FAINT)
+    assert lines == [Field("Notices", "one", Tone.FAINT), Field("", "two", Tone.FAINT)]
+    assert under("Notices", []) == []
 
 
 def test_anything_but_a_terminal_gets_plain_text() -> None:
