@@ -56,10 +56,18 @@ def content(path: Path) -> bytes:
 def json_object(path: Path) -> dict[str, Any]:
     """The JSON object in the file at `path`; an empty one if there is none, or if it is damaged."""
     try:
-        found = json.loads(content(path))
-    except (OSError, ValueError, RecursionError):
+        return object_in(content(path)) or {}
+    except OSError:
         return {}
-    return found if isinstance(found, dict) else {}
+
+
+def object_in(data: bytes) -> dict[str, Any] | None:
+    """The JSON object that `data` is; None if it is anything else."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def append(file: int, path: Path, data: bytes, synced: bool = False) -> None:

@@ -10,6 +10,7 @@ No library's text is passed on, since it may quote the address: problems are rep
 import logging
 import re
 import sys
+from logging.handlers import BufferingHandler
 from typing import TYPE_CHECKING, Any
 
 from qqqbot.runtime.child_process import answer
@@ -21,17 +22,6 @@ if TYPE_CHECKING:
 _STATUS = re.compile(r"error=(\d{3})\b|\bHTTP (?:status|error)\D{0,3}(\d{3})\b")
 
 
-class Words(logging.Handler):
-    """Keeps what apprise logs, in this process only."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(record.getMessage())
-
-
 def deliver(job: dict[str, Any]) -> dict[str, Any]:
     problem, status = _call(**job) if "timeout" in job else _send(job)
     return {"problem": problem, "status": status}
@@ -41,14 +31,13 @@ def _send(job: dict[str, Any]) -> tuple[str | None, int]:
     # These imports take half a second: only here, in a short-lived process.
     from apprise import Apprise, AppriseAsset, NotifyFormat
 
-    words = Words()
+    words = BufferingHandler(sys.maxsize)  # keeps what apprise logs, in this process only
     logging.getLogger().addHandler(words)
-
     channels = Apprise(asset=AppriseAsset(app_id="qqqbot", app_desc="qqqbot", async_mode=False))
     if not channels.add(job["url"]):
         return "is not an address that apprise knows; see https://github.com/caronc/apprise/wiki", 0
     delivered = splitting(channels).notify(title=job["title"], body=job["body"], body_format=NotifyFormat.TEXT)
-    return (None, 0) if delivered else reason(words.heard)
+    return (None, 0) if delivered else reason([word.getMessage() for word in words.buffer])
 
 
 def splitting(channels: "Apprise") -> "Apprise":

@@ -12,13 +12,13 @@ a higher place confirms them (https://core.telegram.org/bots/api#getupdates). An
 unconfirmed: a process that dies before it has recorded the answer then reads it again.
 """
 
-import json
 import re
 import sys
 from typing import Any
 from urllib.parse import quote
 
 from qqqbot.model.values import Answer
+from qqqbot.regular_file import object_in
 from qqqbot.runtime.child_process import answer
 
 NTFY, TELEGRAM = "https://ntfy.sh", "https://api.telegram.org"
@@ -121,11 +121,7 @@ def _names(chat: dict[str, Any]) -> set[str]:
 
 
 def _object(text: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    if (found := object_in(text)) is None:
         raise Unreadable("answered with something that is not a message")
     return found
 

@@ -1,6 +1,5 @@
 """The daemon's files, for a reader: where they are, which account's rows they hold, and what is damaged."""
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 from qqqbot.model.values import MIN_FREE_DISK_BYTES
 from qqqbot.records.coerce import moment, text
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
-from qqqbot.regular_file import content, reading_if_there
+from qqqbot.regular_file import content, object_in, reading_if_there
 
 SCHEMA = 1
 
@@ -60,12 +59,10 @@ class Folder:
         """status.json, empty if there is none, and what is wrong with it. Raises OSError if it may not be read."""
         path = self.path / "status.json"
         try:
-            found = json.loads(content(path))
+            found = object_in(content(path))
         except FileNotFoundError:
             return {}, ()
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict) and found:
+        if found:
             return found, ()
         return {}, (Problem(f"{path} is empty or damaged", "the daemon writes a new one within a minute of its start"),)
 

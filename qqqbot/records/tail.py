@@ -5,13 +5,12 @@ line that is not a JSON object is counted and skipped, because a view must not f
 so it refuses to start instead.)
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from qqqbot.regular_file import reading, reading_if_there
+from qqqbot.regular_file import object_in, reading, reading_if_there
 
 BLOCK_BYTES = 64 * 1024
 # A row has a few kilobytes. A longer line is damage (a hole of zeros after a power cut) and is returned in pieces.
@@ -69,14 +68,9 @@ class RowReader:
         """The object in `line`; None for an empty line, and for a damaged line, which is counted."""
         if not line.strip():
             return None
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            return row
-        self.garbage += 1
-        return None
+        row = object_in(line)
+        self.garbage += row is None
+        return row
 
 
 def lines_backwards(file: BinaryIO, end: int | None = None) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qqqbot.regular_file import object_in
 from qqqbot.runtime.foreign_text import washed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,11 +57,7 @@ class ChildOutput(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """The output as a JSON object. Raises ChildFailed."""
-        try:
-            found = json.loads(self.output)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
+        if (found := object_in(self.output)) is None:
             raise ChildFailed(f"the process {self.ended} and without an answer")
         return found
 

@@ -14,7 +14,7 @@ from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.last_run import last_end
 from qqqbot.records.status_file import write_status
 from qqqbot.records.tail import last_lines, last_rows
-from qqqbot.regular_file import APPENDING, REPLACING, content, descriptor, reading
+from qqqbot.regular_file import APPENDING, REPLACING, content, descriptor, json_object, object_in, reading
 from qqqbot.runtime.lock import holder
 from tests.support.builders import NOW
 
@@ -37,6 +37,14 @@ def test_what_is_no_file_is_an_error_at_once(make: Callable[[Path], None], flags
         pytest.skip("a device takes what is written at once")
     with pytest.raises(OSError, match=r"pipe or a device|directory|symbolic links"):
         descriptor(path, flags)
+
+
+@pytest.mark.parametrize("data", [b"", b"[1]", b"null", b'{"a": 1', b"\xff", b"[" * 100_000, b'{"a":' * 100_000])
+def test_only_a_json_object_is_one(data: bytes, tmp_path: Path) -> None:
+    assert object_in(data) is None
+    (tmp_path / "status.json").write_bytes(data)
+    assert json_object(tmp_path / "status.json") == json_object(tmp_path / "none.json") == {}
+    assert object_in(b' {"a": [1]} ') == {"a": [1]}
 
 
 def test_a_file_is_read_and_written_and_is_its_owners_alone(tmp_path: Path) -> None:
