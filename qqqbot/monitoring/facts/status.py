@@ -225,12 +225,13 @@ def status(folder: Folder, now: datetime) -> Status:
     now = present(found, now)
     who = identity(folder, found)
     newest_trades = last_rows(folder.trades, NEWEST_TRADES, who.owns)
+    newest_orders = last_rows(folder.orders, ORDER_ROWS, who.owns)
     evidence = Evidence(
         status=found,
         holder=folder.holder(folder.lock),
         locked_at=folder.locked_at(),
         halt=HaltSwitch(folder.halt).reason(),
-        damage=(*damaged, *damage(folder.trades, newest_trades)),
+        damage=(*damaged, *damage(folder.trades, newest_trades), *damage(folder.orders, newest_orders)),
         touched_at=folder.touched_at(),
         halted_by_owner=is_by_owner(folder.halt),
         channels=channels_in(folder.path),
@@ -250,7 +251,7 @@ def status(folder: Folder, now: datetime) -> Status:
         health=health,
         exit_code=health.exit_code,
         process=_process(evidence, now),
-        own=_own(found, _open_orders(folder, who), moment(signal.get("timestamp"))),
+        own=_own(found, _open_orders(newest_orders), moment(signal.get("timestamp"))),
         problems=problems(evidence, health, now),
         notices=_notices(found, now),
         last_check=_decision(check),
@@ -305,9 +306,9 @@ def _own(status: Mapping[str, Any], open_orders: tuple[OpenOrder, ...], valued_a
     )
 
 
-def _open_orders(folder: Folder, who: Identity) -> tuple[OpenOrder, ...]:
+def _open_orders(newest: Rows) -> tuple[OpenOrder, ...]:
     alive: dict[str, OpenOrder] = {}
-    for row in last_rows(folder.orders, ORDER_ROWS, who.owns).rows:
+    for row in newest.rows:
         reference = text(row.get("order_ref")) or ""
         if row.get("event") == "intended":
             alive[reference] = record(OpenOrder, row)

@@ -240,6 +240,14 @@ def test_an_empty_folder_means_never_started(logs: LogsFolder) -> None:
     assert (facts.health, facts.exit_code, facts.who.mode) == ("never started", 3, None)
 
 
+@pytest.mark.parametrize("name", ["trades.jsonl", "orders.jsonl"])
+def test_a_line_that_stops_the_next_start_is_a_problem_while_the_bot_still_runs(logs: LogsFolder, name: str) -> None:
+    logs.status()
+    logs.text(name, "{broken\n")
+    (problem,) = status(logs.folder, NOW).problems
+    assert problem.text == f"{name}: lines that cannot be read and are not shown: 1"
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", "\0\0\0", '"text"'])
 def test_a_damaged_status_is_said_to_be_damaged(logs: LogsFolder, text: str) -> None:
     logs.text("status.json", text)
