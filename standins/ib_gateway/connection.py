@@ -122,6 +122,7 @@ class Connection:
 
     def say(self, message: Message) -> None:
         """Queue a message; it leaves with the next `commit`."""
+        message = self._faults.alter(message)
         data = encode(message, self.version)
         self._recording.sent.append(Sent(time.monotonic_ns(), self.number, self.client_id, message, data))
         self._frames.append(data)

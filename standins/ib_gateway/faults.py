@@ -74,6 +74,8 @@ class Faults:
     """every callback about orders is sent twice"""
     shuffled: int | None = None
     """a seed, with which the callbacks of one moment are sent in another order"""
+    alter: Callable[[Message], Message] = lambda message: message
+    """what each message becomes before it is encoded"""
     waiting: list[Fault] = field(default_factory=list)
     _shuffler: Random | None = None
 

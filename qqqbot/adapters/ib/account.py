@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from qqqbot.adapters.ib.error_codes import washed
 from qqqbot.adapters.ib.numbers import number_of
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.values import Mode
@@ -98,7 +99,7 @@ def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
         raise BrokerUnavailable(f"the account summary of {account} came without {', '.join(missing)}; asked again soon")
     if foreign := {row.currency or "an unnamed currency" for row in own} - {CURRENCY}:
         raise BrokerUnavailable(
-            f"the account {account} is kept in {', '.join(sorted(foreign))}: the bot computes in US dollars; "
+            f"the account {account} is kept in {washed(', '.join(sorted(foreign)))}: the bot computes in US dollars; "
             "change the base currency in Client Portal, Settings, Account Settings, and convert the cash as well: "
             "changing the base currency converts nothing. Where it cannot be changed, as at Interactive Brokers Japan, "
             "the bot cannot be used"
