@@ -102,14 +102,14 @@ def test_an_outbox_for_one_item_keeps_the_newest(stuck: Courier) -> None:
 
 
 def test_a_hand_over_does_not_wait_for_a_delivery_that_hangs(stuck: Courier) -> None:
-    """A twentieth of a second for a hundred of them leaves room for a busy machine; the delivery takes for ever."""
+    """The delivery takes for ever."""
     outbox = stuck.outbox()
     outbox.put(0)
     until(lambda: stuck.tried == [0])
-    begun = time.perf_counter()
+    begun = time.monotonic()
     for number in range(100):
         outbox.put(number)
-    assert time.perf_counter() - begun < 0.05
+    assert time.monotonic() - begun < 5
 
 
 def test_closing_lets_a_delivery_end_and_tries_nothing_again() -> None:
