@@ -33,6 +33,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from statistics import median
 
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import wanted
@@ -218,27 +219,41 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
 
     The fund supports them with its rows of today or with its kept rows. Where its kept rows support the kept ones and
     its rows of today support today's, Yahoo has corrected both, which is believed up to LARGEST_CORRECTION. A dividend
-    that Yahoo adds later changes only the session of its ex-date. Rows on another basis have the same moves.
+    that Yahoo adds later changes only the session of its ex-date. Rows on another basis have the same moves. A wrong
+    row moves there and back: if it was the kept one, the fund may support one of these moves, but not both.
     """
     if not window.kept:
         return {}
-    kept = _factors(window.kept, math.nan)
-    kept_fund = _factors(window.kept_fund or [math.nan] * len(kept[1:]), math.nan)
-    stays = all(map(math.isnan, window.kept[-SESSIONS_OF_A_CORRECTION:]))
-    found = {}
-    for place in range(1, len(window.kept)):
+    days, stays = (*window.dates, window.today), all(map(math.isnan, window.kept[-SESSIONS_OF_A_CORRECTION:]))
+    kept = _factors(window.kept, _kept_price(window.kept, window.closes, window.price))
+    kept_fund = [math.nan] * len(kept)
+    if window.kept_fund:
+        kept_fund = _factors(window.kept_fund, _kept_price(window.kept_fund, window.fund, window.fund_price))
+    changes: dict[int, Move | None] = {}
+    for place in range(1, len(kept)):
         change = own[place] / kept[place] - 1
         if not abs(change) > SAME_CLOSE:  # nearly all sessions, and those that were not kept
             continue
-        dividend = window.dates[place] in window.dividends and 0 <= change <= LARGEST_DIVIDEND
+        if days[place] in window.dividends and 0 <= change <= LARGEST_DIVIDEND:
+            continue
         corrected = stays and abs(change) <= LARGEST_CORRECTION and together(own[place], fund[place], leverage)
         supported = together(kept[place], fund[place], leverage) or (
             together(kept[place], kept_fund[place], leverage) and not corrected
         )
-        if not dividend and supported:
-            now, before = own[place] - 1, kept[place] - 1
-            found[place] = Move(kept[place], f"{now:+.2%}, and {before:+.2%} when it was last traded on")
+        sentence = f"{own[place] - 1:+.2%}, and {kept[place] - 1:+.2%} when it was last traded on"
+        changes[place] = Move(kept[place], sentence) if supported else None
+    found: dict[int, Move] = {}
+    for run in _runs(changes):
+        moves = {place: move for place in run if (move := changes[place]) is not None}
+        if len(moves) == len(run) or not all(together(own[place], fund[place], leverage) for place in run):
+            found |= moves
     return found
+
+
+def _kept_price(kept: Sequence[float], closes: Sequence[float], price: float) -> float:
+    """The live price beside the kept rows; NaN if these are on another basis than today's rows."""
+    ratios = [before / now for before, now in zip(kept, closes, strict=True) if before > 0 and now > 0]
+    return price if ratios and abs(median(ratios) - 1) <= UNEXPLAINED else math.nan
 
 
 def together(own: float, fund: float, leverage: float) -> bool:

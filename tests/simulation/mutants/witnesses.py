@@ -60,8 +60,26 @@ MUTANTS = (
     Mutant(
         "what was kept is believed against the fund",
         "strategy/witnesses.py::_by_what_was_kept",
-        "not dividend and supported",
-        "not dividend",
+        " if supported else None",
+        "",
+    ),
+    Mutant(
+        "a wrong row that was kept is believed if the fund supports one of its moves",
+        "strategy/witnesses.py::_by_what_was_kept",
+        "len(moves) == len(run) or",
+        "True or",
+    ),
+    Mutant(
+        "yesterday's row that has changed since this morning is not held against the live price",
+        "strategy/witnesses.py::_kept_price",
+        "price if ratios and",
+        "math.nan if ratios and",
+    ),
+    Mutant(
+        "the live price is held against kept rows on another basis",
+        "strategy/witnesses.py::_kept_price",
+        "<= UNEXPLAINED",
+        "<= 1e9",
     ),
     Mutant(
         "what was kept is believed only if the fund's rows of today agree",

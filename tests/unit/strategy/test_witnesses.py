@@ -235,6 +235,42 @@ def test_a_wrong_row_that_was_kept_beside_a_right_one_of_the_fund_is_no_doubt() 
     assert doubts(replace(SOUND, kept=changed(SOUND.closes, r50=1.05), kept_fund=SOUND.fund), 3) == ()
 
 
+@pytest.mark.parametrize("by", [0.05, -0.05, 0.02, -0.02, 0.15])
+def test_yesterdays_row_of_both_funds_that_changes_within_a_session_leaves_the_rows_before_it(by: float) -> None:
+    last = f"r{ROWS - 1}"
+    kept = replace(SOUND, kept=SOUND.closes, kept_fund=SOUND.fund)
+    wrong = replace(off(by, ROWS - 1, kept), fund=changed(SOUND.fund, **{last: 1 + 3 * by}))
+    (doubt,) = doubts(wrong, 3)
+    assert "when it was last traded on" in doubt.found
+    assert near(doubt.closes, SOUND.closes, 1e-6)
+
+
+def test_all_rows_but_yesterdays_that_change_within_a_session_are_doubtful_themselves() -> None:
+    older = {f"r{n}": 0.95 for n in range(ROWS - 1)}
+    kept = replace(SOUND, kept=SOUND.closes, kept_fund=SOUND.fund)
+    scaled = replace(
+        kept,
+        closes=changed(SOUND.closes, **older),
+        unadjusted=changed(SOUND.unadjusted, **older),
+        fund=changed(SOUND.fund, **older),
+        fund_unadjusted=changed(SOUND.fund_unadjusted, **older),
+    )
+    (doubt,) = doubts(scaled, 3)
+    assert near(doubt.closes, SOUND.closes, 1e-6)
+
+
+@pytest.mark.parametrize("since", [0, 1])
+@pytest.mark.parametrize("row", [0, 30, ROWS - 3])
+@pytest.mark.parametrize("by", [0.08, -0.08, 0.1, -0.1])
+def test_a_wrong_row_of_both_funds_that_was_kept_is_no_doubt_once_today_has_the_right_ones(
+    by: float, row: int, since: int
+) -> None:
+    """The kept rows fit each other there, but not back, since 1 / (1 + 3 r) is not 1 / (1 + r) three times over."""
+    kept = [*changed(SOUND.closes, **{f"r{row}": 1 + by})[: ROWS - since], *[math.nan] * since]
+    right = replace(SOUND, kept=kept, kept_fund=changed(SOUND.fund, **{f"r{row}": 1 + 3 * by}))
+    assert doubts(right, 3) == ()
+
+
 @pytest.mark.parametrize("basis", [1.0, 0.995, 2.0])
 def test_rows_kept_on_another_basis_leave_no_doubt(basis: float) -> None:
     """A dividend or a split after they were kept scales all of them alike; the window has moved on by a row."""
@@ -245,6 +281,11 @@ def test_rows_kept_on_another_basis_leave_no_doubt(basis: float) -> None:
 def reported(part: float, row: int = 50) -> dict[date, float]:
     """A dividend of that part of the price, with row `row` as the ex-date."""
     return {SOUND.dates[row]: part * SOUND.unadjusted[row - 1]}
+
+
+def test_the_live_price_is_not_held_against_rows_kept_on_another_basis() -> None:
+    """As after an ex-date: yesterday's row was kept before the dividend was in it."""
+    assert doubts(replace(SOUND, kept=[close * 1.002 for close in SOUND.closes]), 3) == ()
 
 
 def test_a_dividend_that_yahoo_adds_later_is_no_doubt_on_its_ex_date_alone() -> None:
