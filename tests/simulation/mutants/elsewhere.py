@@ -75,10 +75,11 @@ MUTANTS = (
         ("unit/adapters/ib/test_prices.py",),
     ),
     Mutant(
-        "a price of the broker may be infinite",
-        "adapters/ib/prices.py::PriceRequests._heard",
-        "0 < value < math.inf",
-        "0 < value",
+        "a number that the client does not know is a number",
+        "adapters/ib/numbers.py::number_of",
+        " and abs(amount) < LARGEST",
+        "",
+        ("unit/adapters/ib/test_numbers.py",),
     ),
     Mutant(
         "the close belongs to the session",
