@@ -22,7 +22,7 @@ from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import Closures
 from qqqbot.model.values import SHORTEST_WINDOW_MINUTES, Decide, OrderType, Rules
 from qqqbot.regular_file import content
-from qqqbot.runtime.rule_config import as_written, parked, rule_of, unknown_key
+from qqqbot.runtime.rule_config import DuplicateKey, as_written, no_duplicates, parked, rule_of, unknown_key
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
 COMMENT = "Every key is explained in docs/configuration.md. Keys that start with _ are comments."
@@ -171,9 +171,9 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigError([f"{path}: cannot be read: it is not UTF-8 text; save it as UTF-8"]) from None
     try:
-        values = json.loads(text, object_pairs_hook=_no_duplicates)
-    except _DuplicateKey as duplicate:
-        raise ConfigError([f"{path}: {duplicate} appears twice; keep one"]) from None
+        values = json.loads(text, object_pairs_hook=no_duplicates)
+    except DuplicateKey as duplicate:
+        raise ConfigError([f"{path}: {duplicate}"]) from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ConfigError([f"{path}: not valid JSON at {place}: {error.msg}; {JSON_HAS}"]) from None
@@ -182,19 +182,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError([f"{path}: expected an object {{...}} of keys and values, found {type(values).__name__}"])
     return {key: value for key, value in values.items() if not key.startswith("_")}
-
-
-class _DuplicateKey(Exception):
-    pass
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in seen and not key.startswith("_"):
-            raise _DuplicateKey(key)
-        seen[key] = value
-    return seen
 
 
 def _unusable(path: Path, problems: Iterable[str]) -> ConfigError:

@@ -75,13 +75,29 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
 def rule_named(text: str) -> tuple[Rule, Any]:
     """The rule of a command line, and the value of the key: a preset's name, or an object. Raises ConfigError."""
     try:
-        value = json.loads(text) if text.lstrip().startswith("{") else text
+        value = json.loads(text, object_pairs_hook=no_duplicates) if text.lstrip().startswith("{") else text
+    except DuplicateKey as duplicate:
+        raise ConfigError([f"--rule: {duplicate}"]) from None
     except (ValueError, RecursionError) as error:
         raise ConfigError([f"--rule {text}: not valid JSON: {error}"]) from None
     rule, problems = rule_of(value)
     if rule is None:
         raise ConfigError([f"--rule: {problem}" for problem in problems])
     return rule, value
+
+
+class DuplicateKey(ValueError):
+    """A key that a JSON object has twice: which of the two was meant?"""
+
+
+def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of `pairs`, for json.loads. Raises DuplicateKey; comments may be repeated."""
+    seen: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in seen and not key.startswith("_"):
+            raise DuplicateKey(f"{key} appears twice; keep one")
+        seen[key] = value
+    return seen
 
 
 def parked(rule: Rule, park: Any) -> tuple[Rule, list[str]]:
@@ -107,12 +123,11 @@ class _Reader:
 
     def average(self, key: str) -> Average:
         value = self._given[key]
-        if value == "price":
-            return PRICE
-        match = AVERAGE.fullmatch(value) if isinstance(value, str) else None
-        if match is not None and 2 <= int(match[2]) <= LONGEST:
-            return Average(int(match[2]), match[1] == "ema")
-        self._wrong(key, f'must be "price", or like "sma200" or "ema50" (2 to {LONGEST} closes)')
+        if found := _average(value):
+            return found
+        plain = re.sub(r"[^a-z0-9]", "", value.lower()) if isinstance(value, str) else ""
+        expected = f'must be "price", or like "sma200" or "ema50" (2 to {LONGEST} closes)'
+        self._wrong(key, expected, plain if _average(plain) else "")
         return Average(LONGEST)
 
     def percent(self, key: str) -> float:
@@ -133,13 +148,25 @@ class _Reader:
         value = self._given[key]
         if value in tuple(Holding):
             return Holding(value)
-        self._wrong(key, f"must be one of {', '.join(Holding)}")
+        plain = value.strip().upper() if isinstance(value, str) else ""  # no closer guess: GLD is another fund than QLD
+        self._wrong(key, f"must be one of {', '.join(Holding)}", plain if plain in tuple(Holding) else "")
         return Holding.CASH
 
-    def _wrong(self, key: str, expected: str) -> None:
+    def _wrong(self, key: str, expected: str, meant: str = "") -> None:
         self.wrong.add(key)
         if key in self._spelled:
-            self._problems.append(f"{key}: {expected}, was {as_written(self._given[key])}")
+            hint = f"; did you mean {meant}?" if meant else ""
+            self._problems.append(f"{key}: {expected}, was {as_written(self._given[key])}{hint}")
+
+
+def _average(value: Any) -> Average | None:
+    """The average that `value` names, None if it names none."""
+    if value == "price":
+        return PRICE
+    match = AVERAGE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not 2 <= int(match[2]) <= LONGEST:
+        return None
+    return Average(int(match[2]), match[1] == "ema")
 
 
 def unknown_key(key: str, known: Iterable[str], otherwise: str) -> str:

@@ -284,6 +284,7 @@ def test_a_rule_may_be_spelled_out_or_be_that_of_a_file(tmp_path: Path) -> None:
     [
         ("qq-200", ['--rule: unknown preset "qq-200"; did you mean qqq-200?']),
         ("{", ["--rule {: not valid JSON"]),
+        ('{"slow": "sma200", "slow": "sma100", "strong": "TQQQ"}', ["--rule: slow appears twice; keep one"]),
         ('{"slow": "sma0", "strong": "TQQQ", "leave_pct": 3}', ["--rule: slow: must be", "leave_pct: unknown key"]),
         ("x" * 5000, ["unknown preset"]),
     ],

@@ -144,3 +144,24 @@ def test_a_file_with_a_wrong_rule_is_refused_with_all_its_problems(tmp_path: Pat
         path.write_text(f'{{"rule": {wrong}}}')
         with pytest.raises(ConfigError, match=r"^config.json: rule: [^\n]+$"):
             load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "meant"),
+    [
+        ("slow", "SMA200", "sma200"),
+        ("slow", "ema 50", "ema50"),
+        ("fast", "Price", "price"),
+        ("strong", "tqqq", "TQQQ"),
+        ("down", " sgov", "SGOV"),
+    ],
+)
+def test_a_near_miss_is_answered_with_what_was_meant(key: str, value: str, meant: str) -> None:
+    problems = rule_of({"slow": "sma200", "strong": "TQQQ", key: value})[1]
+    assert [problem.endswith(f'was "{value}"; did you mean {meant}?') for problem in problems] == [True]
+
+
+@pytest.mark.parametrize(("key", "value"), [("slow", "SMA1001"), ("slow", "200"), ("slow", None), ("signal", "GLD")])
+def test_nothing_is_suggested_that_would_be_refused_too_or_is_another_fund(key: str, value: object) -> None:
+    (problem,) = rule_of({"slow": "sma200", "strong": "TQQQ", key: value})[1]
+    assert "did you mean" not in problem
