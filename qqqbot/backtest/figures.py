@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from qqqbot.backtest import metrics, tables
-from qqqbot.backtest.prices.table import Dates, Floats
+from qqqbot.backtest.prices.table import Dates, Floats, calendar_years
 from qqqbot.backtest.signals import Levels
 from qqqbot.backtest.study import EquityLine, Study
 from qqqbot.display import svg
@@ -64,7 +64,7 @@ def holdings(study: Study, last_sessions: int | None = None) -> str:
 
 def yearly(study: Study) -> str:
     """The return of each calendar year; the first and the last year may be incomplete."""
-    years = study.days.dates.astype("datetime64[Y]").astype(np.int64) + 1970
+    years = calendar_years(study.days.dates)
     held = ((study.signal.name, study.signal, GREEN), (study.fund.name, study.fund, ORANGE))
     lines = (("the rule", study.own, BLUE), *held)
     groups = [Group(name, metrics.period_returns(line.equity, years)[1].tolist(), c) for name, line, c in lines]

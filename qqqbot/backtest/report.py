@@ -132,20 +132,16 @@ def _when(study: Study) -> Child:
 
 
 def _luck(study: Study) -> Child:
-    text: list[Child] = []
-    if study.null is not None:
-        text += [_picture(figures.luck(study)), _sentence(tables.null_text(study))]
-    if study.sweep is not None:
-        text += [_picture(figures.heat(study, "cagr")), _picture(figures.heat(study, "sharpe"))]
-        text.append(
-            _sentence(
-                tables.sweep_text(study),
-                f" The ring marks the configured {tables.kind(study)}.",
-            )
-        )
-    if study.walk is not None:
-        text += [_picture(figures.walk_forward(study)), _sentence(f"walk-forward: {tables.walk_text(study)}")]
-    return tag("h2", "Skill, luck and fragility"), text or tag("p", "Too few sessions to say anything about it.")
+    found = dict(tables.findings(study))
+    ring, walk = f" The ring marks the configured {tables.kind(study)}.", found.get("walk-forward")
+    text = (
+        *(_picture(figures.luck(study)), _sentence(found.get("luck"))),
+        *(_picture(figures.heat(study, "cagr")), _picture(figures.heat(study, "sharpe"))),
+        _sentence(found.get("fragility"), ring),
+        *(_picture(figures.walk_forward(study)), _sentence(walk and f"walk-forward: {walk}")),
+    )
+    too_few = tag("p", "Too few sessions to say anything about it.")
+    return tag("h2", "Skill, luck and fragility"), text if any(text) else too_few
 
 
 def _before(study: Study) -> Child:
@@ -255,8 +251,8 @@ def _details(summary: str, content: Markup) -> Markup:
     return _card(tag("details", tag("summary", summary), content))
 
 
-def _sentence(text: str, more: str = "") -> Markup:
-    return tag("p", _full(text) + more)
+def _sentence(text: str | None, more: str = "") -> Child:
+    return tag("p", _full(text) + more) if text else None
 
 
 def _full(text: str) -> str:

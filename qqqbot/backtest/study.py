@@ -15,13 +15,7 @@ from qqqbot.backtest.intraday import IntradayRun, compare, replay, sessions_with
 from qqqbot.backtest.metrics import HoldingFigures, Metrics
 from qqqbot.backtest.neighbours import Sweep, WalkForward, neighbours
 from qqqbot.backtest.prices.table import BadPrices, Bars, Floats, Prices
-from qqqbot.backtest.robustness import (
-    NullTest,
-    Variant,
-    band_variants,
-    confirmation_variants,
-    null_test,
-)
+from qqqbot.backtest.robustness import NullTest, Variant, band_variants, confirmation_variants, null_test
 from qqqbot.backtest.synthetic import Fit, fit, with_synthetic
 from qqqbot.backtest.taxes import RATES, AfterTax, WashSales, after_tax, wash_sales
 from qqqbot.backtest.vectorized import Days, FillAt, Terms, daily_events, examine, ideal, look_ahead, rotations_of

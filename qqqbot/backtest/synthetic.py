@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qqqbot.backtest.metrics import SESSIONS_A_YEAR
-from qqqbot.backtest.prices.table import Dates, Floats, Prices, Series, factor_of
+from qqqbot.backtest.prices.table import Dates, Floats, Prices, Series, calendar_years, factor_of
 
 BILL_RATES = Path(__file__).with_name("treasury_bills.csv")
 
@@ -42,7 +42,7 @@ def fit(prices: Prices) -> Fit:
     daily = _daily_fee(gross, float(np.log1p(real).sum()))
     model = gross - daily
     ahead = np.log1p(model) - np.log1p(real)
-    years = dates.astype("datetime64[Y]").astype(int) + 1970
+    years = calendar_years(dates)
     by_year = np.bincount(years - years[0], ahead)
     worst = int(np.abs(by_year).argmax())
     return Fit(
@@ -107,6 +107,5 @@ def _daily_fee(gross: Floats, log_growth: float) -> float:
 def _gross(index: Floats, dates: Dates, factor: int) -> Floats:
     """`factor` times the index's day, less a day's interest on the borrowed part; for factor 0, the interest alone."""
     first, rates = bill_rates()
-    years = dates.astype("datetime64[Y]").astype(int) + 1970
-    rate = rates[np.clip(years - first, 0, len(rates) - 1)]
+    rate = rates[np.clip(calendar_years(dates) - first, 0, len(rates) - 1)]
     return np.asarray(factor * (index[1:] / index[:-1] - 1) - (factor - 1) * rate / SESSIONS_A_YEAR)

@@ -30,6 +30,7 @@ CHARGED = {
     CommissionPlan.IB_TIERED: "IB tiered commissions",
     CommissionPlan.NONE: "no commissions",
 }
+SUMMARY = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "rotations")
 HINDSIGHT = "Whoever picks a rule from this table picks with hindsight; walk-forward shows what picking has earned."
 INTRADAY_KEYS = ("decides", "moves", "most a day", "days with 2+", "costs USD", "result")
 """keys of the JSON; the columns of the table have the same order"""
@@ -88,17 +89,14 @@ def verdict(study: Study) -> str:
 
 
 def summary(study: Study) -> Headed:
-    head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "rotations")
-    lines = (study.own, study.ideal, study.signal, study.fund)
-    return head, tuple(_summary_row(line) for line in lines)
+    return SUMMARY, tuple(map(_summary_row, (study.own, study.ideal, study.signal, study.fund)))
 
 
 def comparison(studies: Sequence[Study]) -> Headed:
     """The accounts of several rules and, to compare them with, each index and fund held."""
-    head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "rotations")
     held = {line.name: line for study in studies for line in (study.signal, study.fund)}
     rows = [(name(study), *_summary_row(study.own)[1:]) for study in studies]
-    return head, (*rows, *(_summary_row(line) for line in held.values()))
+    return SUMMARY, (*rows, *map(_summary_row, held.values()))
 
 
 def name(study: Study) -> str:
@@ -119,10 +117,10 @@ def holdings(study: Study) -> Headed:
 
 
 def findings(study: Study) -> tuple[tuple[str, str], ...]:
-    """(label, sentence) for every result that is not in a table."""
+    """(label, sentence) for every result that is not in a table; no sentence if there are too few prices for it."""
     own, account = study.own, study.account
     a_year = ratio(own.rotations or 0, study.days.years)
-    found = [
+    found = (
         ("verdict", verdict(study)),
         (
             "costs",
@@ -135,22 +133,18 @@ def findings(study: Study) -> tuple[tuple[str, str], ...]:
             f"worst day {percent(own.metrics.worst_day)}, longest time under water {own.metrics.longest_drawdown:,} "
             f"sessions, Calmar {figure(own.metrics.calmar) or 'unknown without a fall'}",
         ),
-    ]
-    if study.null is not None:
-        found.append(("luck", null_text(study)))
-    if study.sweep is not None:
-        found.append(("fragility", sweep_text(study)))
-    if study.walk is not None:
-        found.append(("walk-forward", walk_text(study)))
-    if study.taxes:
-        found.append(("tax", tax_text(study)))
-    if study.long_view is not None:
-        found.append((f"before {study.prices.fund.symbol}", long_view_text(study)))
-    return tuple(found)
+        ("luck", null_text(study)),
+        ("fragility", sweep_text(study)),
+        ("walk-forward", walk_text(study)),
+        ("tax", tax_text(study)),
+        (f"before {study.prices.fund.symbol}", long_view_text(study)),
+    )
+    return tuple((label, text) for label, text in found if text)
 
 
 def null_text(study: Study) -> str:
-    assert study.null is not None
+    if study.null is None:
+        return ""
     low, middle, high = np.percentile(study.null.shifted, [5, 50, 95]).tolist()
     return (
         f"the same positions started on {len(study.null.shifted):,} other days did at least as well in "
@@ -160,7 +154,8 @@ def null_text(study: Study) -> str:
 
 
 def sweep_text(study: Study) -> str:
-    assert study.sweep is not None
+    if study.sweep is None:
+        return ""
     swept, around = study.sweep, "pairs of averages" if kind(study) == "pair" else "rules like it"
     low, high = float(np.nanmin(swept.cagr)), float(np.nanmax(swept.cagr))
     by_cagr, by_sharpe = swept.rank(swept.cagr), swept.rank(swept.sharpe)
@@ -171,7 +166,8 @@ def sweep_text(study: Study) -> str:
 
 
 def walk_text(study: Study) -> str:
-    assert study.walk is not None
+    if study.walk is None:
+        return ""
     walk = study.walk
     best = "pair" if kind(study) == "pair" else "one"
     chosen, fixed = (cagr(curve, years_of(walk.dates)) for curve in (walk.equity, walk.fixed))
@@ -183,6 +179,8 @@ def walk_text(study: Study) -> str:
 
 
 def tax_text(study: Study) -> str:
+    if not study.taxes:
+        return ""
     after = ", ".join(f"{t.cagr:.1%} at {t.rate:.0%}" for t in study.taxes)
     wash, strong = study.wash, study.question.terms.rules.form.strong
     longer = "; lots held for more than a year are taxed less" if wash.longest_days > A_YEAR else ""
@@ -194,7 +192,8 @@ def tax_text(study: Study) -> str:
 
 
 def long_view_text(study: Study) -> str:
-    assert study.long_view is not None
+    if study.long_view is None:
+        return ""
     view, found = study.long_view, study.long_view.fit
     whole = view.eras[0]
     symbol, times = study.prices.signal.symbol, times_index(study)

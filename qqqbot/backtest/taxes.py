@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qqqbot.backtest.metrics import cagr, held_periods
-from qqqbot.backtest.prices.table import Dates, Floats, years_of
+from qqqbot.backtest.prices.table import Dates, Floats, calendar_years, years_of
 from qqqbot.backtest.signals import Levels
 
 RATES = (0.24, 0.32, 0.37)
@@ -37,7 +37,7 @@ class WashSales:
 
 def after_tax(dates: Dates, equity: Floats, holding: Levels, rate: float) -> AfterTax:
     """The curve less `rate` times each year's realized gains, paid from the account on the year's last session."""
-    years = dates.astype("datetime64[Y]").astype(int)
+    years = calendar_years(dates)
     first, last = held_periods(holding)
     own = holding[first] > 0
     own[-1] = False  # a lot that is still held has realized nothing

@@ -75,6 +75,10 @@ def years_of(dates: Dates) -> float:
     return float((dates[-1] - dates[0]).astype(int)) / DAYS_A_YEAR
 
 
+def calendar_years(dates: Dates) -> npt.NDArray[np.int64]:
+    return dates.astype("datetime64[Y]").astype(np.int64) + 1970
+
+
 def check_series(series: Series) -> None:
     """Raises BadPrices if a price is not a positive number, or a date is repeated or out of order."""
     if not len(series):
