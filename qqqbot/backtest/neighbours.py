@@ -176,30 +176,38 @@ def _sums_of_pairs(prices: Prices, days: Days, terms: Terms, around: Grid, bound
     first = int(np.searchsorted(prices.dates, days.dates[0]))
     cut, shorts, longs = slice(first, first + len(days)), around.rows.astype(int), around.columns.astype(int)
     slow = np.stack([moving_average(prices.signal.close, n)[cut] for n in longs.tolist()])
+    up = np.zeros((len(longs) + 1, len(days) + 1), dtype=bool)  # the first column and the last row stay False
+    place = np.searchsorted(bounds, np.arange(len(days)))
     sums = np.empty((3, len(shorts), len(longs), len(bounds)))
     for row, short in enumerate(shorts.tolist()):
         fast = moving_average(prices.signal.close, short)[cut]
-        sums[:, row] = _sums_of_short(days, fast, slow, bounds, terms.slippage)
+        np.greater(fast, slow, out=up[:-1, 1:])
+        inside, leaving = _day_sums(days, days.signal > fast, terms.slippage)
+        sums[:, row] = inside[:, None, bounds] * up[:-1, 1 + bounds]
+        sums[:, row] += _sums_of_uptrends(inside, leaving, up, place, terms.slippage)
+    sums[..., 0] = 0.0  # the entry on the first close counts in the first segment
     sums[:, shorts[:, None] >= longs] = np.nan
     return sums
 
 
-def _sums_of_short(days: Days, fast: Floats, slow: Floats, bounds: Ints, cost: float) -> Floats:
-    """The sums for one short average, [3, longs, bounds].
+def _sums_of_uptrends(inside: Floats, leaving: Floats, up: npt.NDArray[np.bool_], place: Ints, cost: float) -> Floats:
+    """The part of the sums for one short average that changes as uptrends begin and end, [3, longs, bounds].
 
-    An uptrend that begins at close b and ends at close e adds inside[e - 1] - inside[b] and leaving[e].
+    An uptrend that begins at close b and ends at close e adds inside[e - 1] - inside[b] and leaving[e]. `place` is the
+    first bound at or after each close.
     """
-    inside, leaving = _day_sums(days, days.signal > fast, cost)
-    up = fast > slow
-    long, day = np.nonzero(np.diff(up, axis=1, prepend=False))
-    begins, place = up[long, day], long * len(bounds) + np.searchsorted(bounds, day)
-    sums = inside[:, None, bounds] * up[:, bounds]
+    flat, (rows, width), count = up.ravel(), up.shape, int(place[-1]) + 1
+    edges = np.flatnonzero(flat[1:] != flat[:-1])  # close c is in column c + 1, so that a change there has the index c
+    row, begin = np.divmod(edges[::2], width)
+    last_row, end = np.divmod(edges[1::2], width)
+    ended = end < width - 1
+    last_row, end = last_row[ended], end[ended]
+    begins, ends, size = row * count + place[begin], last_row * count + place[end], (rows - 1) * count
+    sums = np.empty((3, size))
     for figure, entered in enumerate((np.log1p(-cost), -cost, cost * cost)):
-        added = np.where(begins, entered - inside[figure, day], inside[figure, day - 1] + leaving[figure, day])
-        until = np.bincount(place, added, sums[figure].size).reshape(sums[figure].shape)
-        sums[figure] += np.cumsum(until, axis=1)
-    sums[..., 0] = 0.0  # the entry on the first close counts in the first segment
-    return np.asarray(sums)
+        sums[figure] = np.bincount(begins, entered - inside[figure, begin], size)
+        sums[figure] += np.bincount(ends, inside[figure, end - 1] + leaving[figure, end], size)
+    return np.cumsum(sums.reshape(3, rows - 1, count), axis=2)
 
 
 def _day_sums(days: Days, strong: npt.NDArray[np.bool_], cost: float) -> tuple[Floats, Floats]:
