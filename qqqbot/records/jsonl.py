@@ -91,7 +91,8 @@ class AppendOnlyFile:
         try:
             row = _parsed(line)
         except (ValueError, RecursionError) as error:
-            raise BookDamaged(f"{self.path}, line {number}: not JSON ({error}); repair or remove that line") from None
+            problem = _damage(line) or f"not JSON ({error})"
+            raise BookDamaged(f"{self.path}, line {number}: {problem}; repair or remove that line") from None
         if not isinstance(row, dict):
             raise BookDamaged(f"{self.path}, line {number}: expected an object, found {type(row).__name__}")
         return row
@@ -144,6 +145,19 @@ def _line(row: Row) -> bytes:
 def _parsed(line: bytes) -> Row:
     row: Row = json.loads(line, parse_float=Decimal)
     return row
+
+
+def _damage(line: bytes) -> str | None:
+    """What the JSON library has no words for in `line`: it guesses an encoding from the first bytes."""
+    if not line.strip():
+        return "an empty line"
+    if b"\0" in line:
+        return "zero bytes, as a power cut or another encoding (UTF-16) leaves them"
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8 text"
+    return None
 
 
 def _sync_folder(folder: Path) -> None:

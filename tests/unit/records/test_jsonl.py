@@ -109,9 +109,19 @@ def test_garbage_in_the_middle_is_refused_with_its_line(path: Path, garbage: str
         list(AppendOnlyFile(path).rows())
 
 
-def test_bytes_that_are_not_utf8_are_refused_with_their_line(path: Path) -> None:
-    path.write_bytes(b'{"n":1}\n{"n":"\xff\xfe"}\n')
-    with pytest.raises(BookDamaged, match="line 2"):
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b'{"n":"\xff\xfe"}', "not UTF-8 text"),
+        (b"\0" * 512, "zero bytes, as a power cut or another encoding"),
+        ('{"n":2}'.encode("utf-16-be"), "zero bytes, as a power cut or another encoding"),
+        (b" \r", "an empty line"),
+    ],
+)
+def test_bytes_that_are_not_utf8_text_are_named_with_their_line(path: Path, line: bytes, problem: str) -> None:
+    """The JSON library guessed UTF-32 from the zeros of a power cut, and said so."""
+    path.write_bytes(b'{"n":1}\n' + line + b"\n")
+    with pytest.raises(BookDamaged, match=f"line 2: {problem}.*; repair or remove that line"):
         list(AppendOnlyFile(path).rows())
 
 
