@@ -91,7 +91,7 @@ class Lifecycle:
         service = self._service
         if not self._processes.has("systemctl"):
             return refused(f"systemd is not available. macOS: {COMMAND} start from a login item; Docker: deploy/.")
-        if code := self.check_config():
+        if code := self.check_config() or self._check_logs():
             return code
         if lost := service.lost_secrets():
             return refused("Nothing was installed.", *lost, code=2)
@@ -118,7 +118,7 @@ class Lifecycle:
 
     def check(self, *options: str) -> int:
         """Report why a start, or an answer with `options`, would be refused, before anything is stopped for it."""
-        return self.check_config(*options) or self._check_configuration()
+        return self.check_config(*options) or self._check_configuration() or self._check_logs()
 
     def _check_configuration(self) -> int:
         if self._service.is_ours() and not self._service.has_our_configuration():

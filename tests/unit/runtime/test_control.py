@@ -10,6 +10,7 @@ import pytest
 
 from qqqbot.runtime import place
 from qqqbot.runtime.control import WITHOUT_ARGUMENTS, Control
+from qqqbot.runtime.lock import Lock
 from qqqbot.runtime.place import DAEMON, MONITOR, PROGRAM_FOLDER
 from tests.support.control import EventClock, FakeProcesses
 
@@ -169,6 +170,18 @@ def test_an_unreadable_lock_is_a_refusal(control: Control, tmp_path: Path, capsy
     (tmp_path / "logs/bot.pid").symlink_to(tmp_path / "logs/bot.pid")
     assert (control.main(["stop"]), control.main(["start"])) == (1, 1)
     assert "bot.pid: cannot be opened" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["restart", "adopt"])
+def test_a_daemon_that_could_not_be_started_again_is_not_stopped(
+    control: Control, processes: FakeProcesses, tmp_path: Path, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a full disk a restart stopped the bot, and only then found that it could not start it."""
+    (tmp_path / "logs/.write-test").mkdir(parents=True)
+    with Lock(tmp_path / "logs/bot.pid"):
+        assert control.main([word]) == 1
+    assert processes.sent == []
+    assert "The bot cannot write in" in capsys.readouterr().err
 
 
 def test_what_the_machine_refuses_is_told_without_a_traceback(
