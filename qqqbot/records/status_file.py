@@ -79,8 +79,8 @@ def _numbers(flips: Flips) -> Iterator[float]:
 
 def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any] | None:
     """The exchange's present and next session; None if the table is missing or does not reach `now`."""
-    if table is None or not table.sessions or now >= table.sessions[-1].open:
-        return None
+    if table is None or not table.sessions or not table.sessions[0].open <= now < table.sessions[-1].open:
+        return None  # before the first session too: a clock that was set back must not end the daemon
     open_now, coming, half = table.open_session(now), table.next_open(now), table.next_half_day(now)
     return {
         "open": open_now is not None,

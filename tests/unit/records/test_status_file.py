@@ -10,8 +10,8 @@ import pytest
 
 from qqqbot.model.values import Crossing, Flip, FlipOrder, Holding, Side
 from qqqbot.records.codec import to_plain
-from qqqbot.records.status_file import Flips, flips_in, write_status
-from tests.support.builders import NOW
+from qqqbot.records.status_file import Flips, calendar_values, flips_in, write_status
+from tests.support.builders import NOW, table
 from tests.support.symbols import QQQ, TQQQ
 
 ORDERS = (FlipOrder(Side.SELL, TQQQ, 900), FlipOrder(Side.BUY, QQQ, 156))
@@ -79,3 +79,11 @@ def test_the_file_is_replaced_whole_and_only_the_owner_can_read_it(tmp_path: Pat
 def test_a_value_without_a_place_in_the_file_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="cannot be written to"):
         write_status(tmp_path / "status.json", {"when": NOW})
+
+
+def test_a_clock_outside_the_table_of_sessions_leaves_the_calendar_unknown() -> None:
+    """A clock that was set back by years ended the daemon, at the beat that was to report it."""
+    sessions = table().sessions
+    assert calendar_values(table(), sessions[0].open) is not None
+    for now in (sessions[0].open - timedelta(seconds=1), sessions[-1].open):
+        assert calendar_values(table(), now) is None
