@@ -91,9 +91,10 @@ class Control:
         asks_for_help = rest[:1] in (["--help"], ["-h"])
         if asks_for_help and word not in (*VIEWS, *MODULES, "drill", "test", "run", "once"):
             return self._help()
-        bare = word in WITHOUT_ARGUMENTS or (word in ("stop", "restart") and rest != ["--force"])
-        if bare and rest:
-            return self._bad_usage(f"{word} takes no arguments, was given: {' '.join(rest)}")
+        forced = word in ("stop", "restart")
+        if rest and (word in WITHOUT_ARGUMENTS or (forced and rest != ["--force"])):
+            takes = "only --force" if forced else "no arguments"
+            return self._bad_usage(f"{word} takes {takes}, was given: {' '.join(rest)}")
         try:
             about = word in ABOUT_THE_DAEMON and not asks_for_help
             if about and (problem := self._elsewhere.problem(shlex.join(arguments), word in STARTING)):

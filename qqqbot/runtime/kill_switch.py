@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from qqqbot.model.errors import StartRefused
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess
@@ -68,7 +69,7 @@ def _confirmed(logs: Path, daemon: DaemonProcess, elsewhere: Callable[[], str | 
 
 def _clock_time(at: str) -> str:
     try:
-        return f"{datetime.fromisoformat(at).astimezone():%H:%M:%S %Z}"
+        return f"{datetime.fromisoformat(at).astimezone(NEW_YORK):%H:%M:%S} ET"
     except ValueError:
         return "at an unknown time"
 

@@ -128,6 +128,12 @@ def test_a_command_that_takes_no_arguments_quotes_those_it_was_given(
     assert capsys.readouterr().err.startswith(f"{word} takes no arguments, was given: now please\n")
 
 
+@pytest.mark.parametrize("word", ["stop", "restart"])
+def test_a_mistyped_force_stops_nothing(control: Control, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert control.main([word, "--froce"]) == 2
+    assert capsys.readouterr().err.startswith(f"{word} takes only --force, was given: --froce\n")
+
+
 @pytest.mark.parametrize("word", ["help", "--help", "-h"])
 def test_help_is_an_answer_and_not_an_error(control: Control, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert control.main([word]) == 0

@@ -42,7 +42,7 @@ def test_a_halt_waits_until_the_daemon_says_so(tmp_path: Path, capsys: pytest.Ca
     assert 20 <= machine.clock.monotonic() < 21
     written, confirmed, orders = capsys.readouterr().out.splitlines()
     assert written == f"{tmp_path}/HALT is written: no new orders until ./bot_control.sh resume"
-    assert confirmed.startswith(f"The daemon (pid {PID}) confirms it, ")
+    assert confirmed == f"The daemon (pid {PID}) confirms it, 10:00:20 ET."
     assert orders.startswith("An order that is open at the broker is not touched")
 
 
