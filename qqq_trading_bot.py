@@ -256,13 +256,18 @@ class Daemon:
         taking = NewBasis(records.prices, market, self.prices.sessions(now), now) if market and takes else None
         market = engine.state.market = taking.market if taking else market
         account = engine.broker.snapshot()
-        adoption.refuse_open_orders(engine.records.journal.unresolved(), account)
+        executed = engine.executor.executed(account, answer.prices) if answer.kind is not Kind.UNDO else []
+        ended = [intent for intent, _ in executed]
+        alive = [intent for intent in records.journal.unresolved() if intent not in ended]
+        adoption.refuse_open_orders(alive, account)
         before = functools.partial(last_price, records.decisions.path, engine.broker.mode, engine.broker.account)
         withdrawn = max(records.book.ledger.total_capital - self.settings.capital, Decimal(0))
         lost, usable = records.journal.lost(), lambda: self._refuse_unusable(engine, account)
-        seen = Seen(account, market, lost, usable, before, withdrawn)
+        seen = Seen(account, market, lost, usable, before, tuple(executed), withdrawn)
         splits = engine.keeper.record_splits(market, account) if market is not None else []
         settled = answers.settle(records.book, answer, seen, now)
+        for intent, order in () if answer.dry_run else executed:
+            engine.executor.conclude(intent, order)
         told = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
         told += taking.take(self.settings.rules.form.history) if taking else []
         return settled._replace(done=told + settled.done)

@@ -140,7 +140,9 @@ class Book:
             **_decision_numbers(intent, amount / quantity),
         }
         after = self._after(values)
-        return self._append(max(fill.time for fill in fills), **values, **after, recorded_at=now.isoformat())
+        # Whatever date a gateway misread: shares that look older than they are get a dividend or a split of their own.
+        at = min(max(*(fill.time for fill in fills), intent.decided_at), now)
+        return self._append(at, **values, **after, recorded_at=now.isoformat())
 
     def _record_correction(self, intent: OrderIntent, fills: tuple[Fill, ...], now: datetime) -> list[Row]:
         """Bring the book's totals for the order to the totals of `fills`, which are all its executions."""

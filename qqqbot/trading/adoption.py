@@ -17,7 +17,7 @@ from qqqbot.model.errors import PRICE_ERRORS, LedgerMismatch, OrderOutcomeUnknow
 from qqqbot.model.market import Market
 from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import AccountSnapshot, OrderIntent, Rules, Side, Snapshot
+from qqqbot.model.values import AccountSnapshot, Order, OrderIntent, Rules, Side, Snapshot
 from qqqbot.records.book import Book, adopted, left_alone
 from qqqbot.records.ledger import ZERO, Answered, Booked, Ledger, pending_splits
 from qqqbot.strategy import gates
@@ -39,6 +39,7 @@ class Seen:
     lost: tuple[OrderIntent, ...] = ()
     usable: Callable[[], None] = lambda: None
     last_price: Callable[[str, date], float | None] = lambda _symbol, _before: None
+    executed: tuple[tuple[OrderIntent, Order], ...] = ()
     withdrawn: Decimal = ZERO
 
 
@@ -153,6 +154,17 @@ def refuse_open_orders(unresolved: Sequence[OrderIntent], account: AccountSnapsh
         raise OrderOutcomeUnknown(
             f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "
             f"{COMMAND} start, wait until status shows no open order, stop, and answer again"
+        )
+
+
+def refuse_leaving_an_order(executed: Sequence[tuple[OrderIntent, Order]]) -> None:
+    """Raises LedgerMismatch for shares of an order that nothing but the account shows as executed."""
+    if executed:
+        refs = ", ".join(intent.order_ref for intent, _ in executed)
+        raise LedgerMismatch(
+            f"the account's shares are those of {refs}, of which the broker lists no execution: they are the bot's. "
+            f"Nothing was recorded: {COMMAND} adopt books the order at its decision's price, or at the price that TWS "
+            "shows for it (adopt --price 61.25)"
         )
 
 

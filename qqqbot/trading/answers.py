@@ -7,7 +7,7 @@ nothing is recorded in any case.
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -82,13 +82,30 @@ def settle(book: Book, answer: Answer, seen: Seen, now: datetime) -> Settled:
 def _make(book: Book, answer: Answer, seen: Seen, now: datetime) -> list[str]:
     if answer.kind is Kind.UNDO:
         return adoption.undo(book, now)
+    if answer.kind is Kind.ADOPT and seen.executed:
+        return _take_executed(book, answer, seen, now)
     adoption.refuse_late_positions(book, seen.account)
     adoption.refuse_short_position(seen.account)
     adoption.refuse_split(book, seen)
     if answer.kind is Kind.LEAVE:
+        adoption.refuse_leaving_an_order(seen.executed)
         adoption.refuse_leaving_a_purchase(book, seen.account, seen.lost)
         return adoption.leave(book, seen.account, now)
     return adoption.adopt(book, seen.account, _adopted_at(book, answer, seen), now)
+
+
+def _take_executed(book: Book, answer: Answer, seen: Seen, now: datetime) -> list[str]:
+    """Book the orders that the account's shares show as executed; then adopt what else differs, at the other prices."""
+    done = []
+    for intent, order in seen.executed:
+        book.absorb(intent, order, now)
+        price = order.fills[-1].price
+        whose = "it was decided at" if price == intent.decision_price else "you gave"
+        what = f"{intent.side.lower()} {intent.quantity:,} {intent.symbol}"
+        done.append(f"{intent.order_ref}: {what}, booked at {price:,.2f}, the price that {whose}")
+    used = {"", *(intent.symbol for intent, _ in seen.executed)}
+    rest = replace(answer, prices={symbol: price for symbol, price in answer.prices.items() if symbol not in used})
+    return done + _make(book, rest, replace(seen, executed=()), now)
 
 
 def _adopted_at(book: Book, answer: Answer, seen: Seen) -> dict[str, Priced]:

@@ -308,7 +308,7 @@ class Engine:
             asked=asked,
             refusal=journal.refusal_in(session.date),
         )
-        return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders))
+        return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders, account))
 
     def _may_be_late(self, now: datetime) -> bool:
         """Whether the account may not show the last process's orders yet: only that process knew what it showed."""

@@ -13,9 +13,10 @@ Rule 4: fills go to the book before the outcome goes to the journal. After a cra
 
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from qqqbot.model.errors import (
     BrokerUnavailable,
@@ -26,8 +27,10 @@ from qqqbot.model.errors import (
 )
 from qqqbot.model.executions import is_from_status, newest_revisions
 from qqqbot.model.new_york import new_york_date
+from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import (
+    AccountSnapshot,
     Order,
     OrderIntent,
     OrderStatus,
@@ -43,7 +46,7 @@ from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.risk import refusal
 from qqqbot.trading.audit import overruns
 from qqqbot.trading.parts import Adapters, Records
-from qqqbot.trading.status_fills import MESSAGE, filled_by_status
+from qqqbot.trading.status_fills import MESSAGE, filled_by_shares, filled_by_status
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +80,8 @@ class Executor:
         """open order_ref -> when it was first seen, for orders that the journal does not know"""
         self._told_since: dict[str, float] = {}
         """order_ref -> monotonic seconds since its status is ahead of its executions"""
+        self._found: dict[str, Order] = {}
+        """order_ref -> the newest answer about it"""
         self._said: dict[str, str] = {}
         """open order_ref -> the broker's words about it, or why a cancel could not even be sent"""
 
@@ -121,7 +126,24 @@ class Executor:
                 self._said.pop(ref, None)
                 self._cancel(intent)
 
-    def lasting(self, open_orders: Iterable[str]) -> tuple[str, ...]:
+    def executed(self, account: AccountSnapshot, prices: Mapping[str, Decimal]) -> list[tuple[OrderIntent, Order]]:
+        """The unresolved orders whose shares `account` shows, each as filled, although the broker tells of no fill.
+
+        The price is the owner's, in `prices` ("" stands for any symbol), or else the decision's.
+        """
+        found, ledger = [], self._book.ledger
+        for intent in self._journal.unresolved():
+            price = prices.get(intent.symbol, prices.get("", intent.decision_price))
+            known, order = ledger.orders.get(intent.order_ref), self._found.get(intent.order_ref)
+            if order is None:  # `resolve` has not looked for it
+                continue
+            booked = known.shares if known else 0
+            filled = filled_by_shares(intent, order, price, ledger.portfolio(), booked, account)
+            if filled is not None:
+                found.append((intent, filled))
+        return found
+
+    def lasting(self, open_orders: Iterable[str], account: AccountSnapshot) -> tuple[str, ...]:
         """The orders of `open_orders` that should have ended long ago, each with what is known of why it has not.
 
         An order that the broker no longer lists is left out: its absence will end it.
@@ -132,7 +154,10 @@ class Executor:
         since = {ref: i.decided_at if i else self._listed_since[ref] for ref, i in known.items()}
         lasting = [ref for ref in refs if now - since[ref] >= self._timeout + LASTING_AFTER]
         self._said = {ref: said for ref, said in self._said.items() if ref in refs}
-        return tuple(f"{ref} ({said})" if (said := self._said.get(ref)) else ref for ref in lasting)
+        executed = {intent.order_ref for intent, _ in self.executed(account, {})} if lasting else ()
+        shown = dict.fromkeys(executed, f"the account shows its shares: {COMMAND} adopt books it")
+        why = {ref: "; ".join(filter(None, (self._said.get(ref), shown.get(ref)))) for ref in lasting}
+        return tuple(f"{ref} ({why[ref]})" if why[ref] else ref for ref in lasting)
 
     def _age(self, intent: OrderIntent) -> timedelta:
         return self._clock.now() - intent.decided_at
@@ -181,7 +206,7 @@ class Executor:
         try:
             self._broker.submit(intent)
         except OrderRejected as rejected:
-            self._conclude(intent, Order(intent.order_ref, OrderStatus.REJECTED, message=str(rejected)))
+            self.conclude(intent, Order(intent.order_ref, OrderStatus.REJECTED, message=str(rejected)))
             raise
         self._journal.sent(intent, self._clock.now())
         log.info(pairs(order=intent.order_ref, side=intent.side, quantity=intent.quantity, symbol=intent.symbol))
@@ -226,7 +251,7 @@ class Executor:
         order = self._broker.find(intent)
         self._said[intent.order_ref] = order.message
         self._note_twins(order)
-        order = replace(order, fills=newest_revisions(order.fills))
+        order = self._found[intent.order_ref] = replace(order, fills=newest_revisions(order.fills))
         # A status that is ahead of its executions is not believed: the book would lack them.
         order = self._as_the_status_says(intent, order) or order
         if not order.status.done or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):
@@ -239,7 +264,7 @@ class Executor:
             return None
         if order.status is OrderStatus.REJECTED and order.taken:
             return self._unanswered(intent, order)
-        self._conclude(intent, order)
+        self.conclude(intent, order)
         return order
 
     def _as_the_status_says(self, intent: OrderIntent, order: Order) -> Order | None:
@@ -279,7 +304,7 @@ class Executor:
             text = "the rest of the order is no longer at the broker"
         status = OrderStatus.CANCELLED if rest else OrderStatus.REJECTED
         order = replace(order, status=status, message=order.message or text)
-        self._conclude(intent, order)
+        self.conclude(intent, order)
         return order
 
     def _unanswered(self, intent: OrderIntent, order: Order) -> Order:
@@ -289,7 +314,7 @@ class Executor:
         orders = f"{count} order{'s' if count > 1 else ''}"
         reason = f"the gateway took {orders} and answered none{said}: look at its windows, then resume"
         self._switch.halt(reason)
-        self._conclude(intent, replace(order, status=OrderStatus.CANCELLED, message=reason, taken=True))
+        self.conclude(intent, replace(order, status=OrderStatus.CANCELLED, message=reason, taken=True))
         raise OrderUnanswered(reason)
 
     def _lost(self, intent: OrderIntent, order: Order) -> Order:
@@ -299,7 +324,7 @@ class Executor:
             "if it was executed, the account differs from the book: answer with adopt"
         )
         order = replace(order, status=OrderStatus.CANCELLED, message=text)
-        self._conclude(intent, order)
+        self.conclude(intent, order)
         self._notifier.notify(AlertKind.ORDER_LOST, f"{intent.side} {intent.quantity} {intent.symbol}, {text}")
         return order
 
@@ -313,11 +338,13 @@ class Executor:
             return False
         return True
 
-    def _conclude(self, intent: OrderIntent, order: Order) -> None:
+    def conclude(self, intent: OrderIntent, order: Order) -> None:
+        """Record how the order ended: its fills in the book, then its outcome in the journal. Raises OSError."""
         self._absorb(intent, order)
         self._journal.outcome(intent, order, self._clock.now())
         self._absent_since.pop(intent.order_ref, None)
         self._told_since.pop(intent.order_ref, None)
+        self._found.pop(intent.order_ref, None)
         message = {"message": order.message} if order.message else {}
         log.info(pairs(order=intent.order_ref, status=order.status, filled=order.filled, **message))
         if order.status is OrderStatus.REJECTED and not order.again:

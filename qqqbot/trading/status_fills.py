@@ -1,8 +1,9 @@
-"""A fill that only the order's status reports: the order ended, filled or in part, and the broker lists no execution.
+"""A fill without executions: the order ended, filled or in part, and the broker lists no execution.
 
 TWS 10.31 answers the request for executions at once with nothing, unless a setting of its API says UTC
 (ib-api-reloaded/ib_async#54, #82). Two witnesses are enough to book the fill: the status, with its quantity and average
-price, and the account's shares, which have changed by exactly that quantity. Executions that come later replace it.
+price, and the account's shares, which have changed by exactly that quantity. If the status gives no price either, the
+account's shares and the owner's word are. Executions that come later replace the fill.
 """
 
 from collections.abc import Mapping
@@ -11,9 +12,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from qqqbot.model.executions import status_exec_id
-from qqqbot.model.values import Fill, Order, OrderIntent, OrderStatus, Portfolio, Side
+from qqqbot.model.values import AccountSnapshot, Fill, Order, OrderIntent, OrderStatus, Portfolio, Side, StatusFill
 
 MESSAGE = "booked as the order's status reports it: the broker lists no execution, and the account's shares agree"
+
+BY_SHARES = "booked at the owner's answer: the broker lists no execution, and the account's shares show one"
 
 
 def filled_by_status(
@@ -33,3 +36,14 @@ def filled_by_status(
     fill = Fill(status_exec_id(intent.order_ref), intent.order_ref, symbol, intent.side, missing, price, None, now)
     status = OrderStatus.FILLED if told.quantity == intent.quantity else OrderStatus.CANCELLED
     return replace(order, status=status, fills=(*order.fills, fill), message=MESSAGE)
+
+
+def filled_by_shares(
+    intent: OrderIntent, order: Order, price: Decimal, portfolio: Portfolio, booked: int, account: AccountSnapshot
+) -> Order | None:
+    """`order` as filled at `price`, if the account has the shares of all of it and does not list it as open."""
+    if intent.order_ref in account.open_order_refs:
+        return None
+    whole = replace(order, told=StatusFill(intent.quantity, price))
+    filled = filled_by_status(intent, whole, portfolio, booked, account.positions, intent.decided_at)
+    return replace(filled, message=BY_SHARES) if filled else None

@@ -6,7 +6,6 @@ what it *reports* may be less. `submit` is where the laws of the project are che
 """
 
 import math
-import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,8 +27,8 @@ from qqqbot.model.values import (
     OrderStatus,
     OrderType,
     Side,
-    StatusFill,
 )
+from tests.simulation.sim_orders import Execution, SimOrder, Unkindness
 from tests.support.fakes import Watching
 
 ACCOUNT = "DU7654321"
@@ -44,113 +43,6 @@ OF_A_TWIN = 51
 REF = f"{REF_PREFIX}1"
 
 
-@dataclass(frozen=True)
-class Execution:
-    """One execution; `corrected_at` is when the broker replaces its price by `corrected_price`."""
-
-    number: int
-    at: datetime
-    quantity: int
-    price: Decimal
-    seen_at: datetime
-    commission_seen_at: datetime
-    corrected_at: datetime | None = None
-    corrected_price: Decimal = Decimal(0)
-
-    def price_at(self, now: datetime) -> Decimal:
-        return self.corrected_price if self.corrected_at is not None and self.corrected_at <= now else self.price
-
-    @property
-    def commission(self) -> Decimal:
-        return max(Decimal("0.35"), self.quantity * Decimal("0.005")).quantize(Decimal("0.01"))
-
-
-@dataclass
-class SimOrder:
-    """`arrives` is None for an order lost on the way; `ahead`: its status is reported before its executions."""
-
-    intent: OrderIntent
-    arrives: datetime | None
-    expires: datetime
-    executions: tuple[Execution, ...] = ()
-    refused: bool = False
-    ahead: bool = False
-    untold: bool = False
-    """its execution is never listed; its status tells of it (ib-api-reloaded/ib_async#82)"""
-    window: bool = False
-    """a window of the gateway holds it, and nothing is said of it until somebody clicks"""
-    released: bool = False
-    """from such a window, whatever the bot believed of it by then"""
-    deaf: bool = False
-    """its cancel is not answered while the world is unkind"""
-    cancelled_at: datetime | None = None
-    inactive_at: datetime | None = None
-    """from then on it is Inactive, and still listed as open (erdewit/ib_insync#554)"""
-    reason: str = ""
-    """the words of the 201 that made it so; without any it may rest so until it expires"""
-
-    @property
-    def turned_down(self) -> bool:
-        """Whether it ends by its 201, and not before."""
-        stopped = self.cancelled_at or self.expires
-        return bool(self.reason) and self.inactive_at is not None and self.inactive_at < stopped
-
-    def executed(self, now: datetime) -> tuple[Execution, ...]:
-        """What has really happened at `now`."""
-        end = min(self.expires, self.cancelled_at or self.expires)
-        return tuple(e for e in self.executions if e.at <= now and e.at < end)
-
-    def seen(self, now: datetime) -> tuple[Execution, ...]:
-        return () if self.untold else tuple(e for e in self.executed(now) if e.seen_at <= now)
-
-    def hides(self, now: datetime) -> bool:
-        """Whether something has been executed that will be listed later."""
-        return not self.untold and len(self.seen(now)) < len(self.executed(now))
-
-    def told(self, now: datetime) -> StatusFill | None:
-        done = self.executed(now) if self.untold else ()
-        return StatusFill(done[0].quantity, done[0].price) if done else None
-
-    def status(self, now: datetime) -> OrderStatus | None:
-        """None if the broker does not know the order (yet)."""
-        if self.arrives is None or now < self.arrives:
-            return None
-        if self.refused or (self.turned_down and self.inactive_at is not None and now >= self.inactive_at):
-            return OrderStatus.REJECTED
-        if sum(e.quantity for e in self.executed(now)) == self.intent.quantity:
-            return OrderStatus.FILLED
-        if now >= min(self.expires, self.cancelled_at or self.expires):
-            return OrderStatus.CANCELLED
-        return OrderStatus.WORKING
-
-    def reported_status(self, now: datetime) -> OrderStatus | None:
-        """A broker that works properly does not report the end of an order before its executions."""
-        status = self.status(now)
-        return OrderStatus.WORKING if self.hides(now) and not self.ahead and status is not None else status
-
-    def cancelled_ahead(self, now: datetime) -> bool:
-        """Whether it is reported as cancelled while some of its executions cannot be seen yet."""
-        return self.hides(now) and self.reported_status(now) is OrderStatus.CANCELLED
-
-    def alive(self, now: datetime) -> bool:
-        """Whether it can still be executed, at the broker or on its way there."""
-        if self.arrives is None or self.refused:
-            return self.window
-        status = self.status(now)
-        return status is None or not status.done
-
-
-@dataclass
-class Unkindness:
-    """How often, from 0 to 1, the broker does anything but fill at once; `rng` decides."""
-
-    p: float
-    rng: random.Random
-
-    def happens(self, weight: float = 1.0) -> bool:
-        return self.p > 0 and self.rng.random() < self.p * weight
-
-
 @dataclass
 class SimBroker(Watching):
     """`now` is the world's time, whatever the bot's clock says; `law` is called with each order before it leaves."""
@@ -161,6 +53,8 @@ class SimBroker(Watching):
     unkind: Unkindness
     odd: Unkindness
     """the same for what is rare: with a generator of its own, so that it leaves the other faults as they were"""
+    confused: Unkindness
+    """the same for answers that contradict themselves: with a generator of its own, too"""
     law: Callable[[OrderIntent], None]
     capital: Decimal
     orders: dict[str, SimOrder] = field(default_factory=dict)
@@ -222,6 +116,11 @@ class SimBroker(Watching):
         """What the bot's adapter makes of shares and their fractions."""
         found = {s: count + self.reinvested[s] % 1 for s, count in self.shares(now).items()}
         rows = [PositionRow(ACCOUNT, s, "STK", "USD", n) for s, n in found.items()]
+        if self.confused.happens(2):  # told twice, and among those of others
+            others = [replace(row, quantity=Decimal(7)) for row in rows]
+            rows += [replace(other, account="DU7654322") for other in others] + rows
+            rows += [replace(other, currency="EUR") for other in others]
+            rows += [replace(other, sec_type="OPT") for other in others]
         return ib_account.shares(rows, ACCOUNT, self.prices.symbols)
 
     def cash(self, now: datetime, by_hand: bool = True) -> Decimal:
@@ -236,6 +135,13 @@ class SimBroker(Watching):
 
     def move_cash(self, amount: Decimal) -> None:
         self.moved.append((self.now(), amount))
+
+    def reinvest_a_part(self) -> None:
+        """At any time, beside the bot's own order: the fraction of a share grows, and no whole one comes of it."""
+        symbol = self.confused.rng.choice(self.prices.symbols)
+        grown = self.reinvested[symbol] + Decimal(self.confused.rng.randint(1, 40)) / 100
+        if self.shares(self.now())[symbol] > 0 and grown // 1 == self.reinvested[symbol] // 1:
+            self.reinvested[symbol] = grown
 
     def untold_commissions(self, now: datetime) -> Decimal:
         """They are paid, and nothing ever tells of them."""
@@ -253,7 +159,10 @@ class SimBroker(Watching):
         held = self._positions(now if hidden else self._as_of("shares"))
         cash, funds, net = (self.cash(self._as_of(value)) for value in ("cash", "funds", "net"))
         value = sum((Decimal(str(self.prices.price(s, now))) * n for s, n in held.items()), net)
-        self.listed = tuple(ref for ref in self.orders if any(self._is_listed(order, now) for order in self.of(ref)))
+        lists = now - timedelta(seconds=self.confused.rng.choice((2, 60)) if self.confused.happens() else 0)
+        self.listed = tuple(
+            ref for ref in self.orders if any(self._is_listed(order, lists, now) for order in self.of(ref))
+        )
         seen = AccountSnapshot(
             account=ACCOUNT,
             mode=Mode.PAPER,
@@ -285,8 +194,10 @@ class SimBroker(Watching):
             )
         )
 
-    def _is_listed(self, order: SimOrder, now: datetime) -> bool:
-        """As the bot's adapter would have it of an order that is Inactive."""
+    def _is_listed(self, order: SimOrder, lists: datetime, now: datetime) -> bool:
+        """As the bot's adapter would have it of an order that is Inactive. An ended order may be listed a while yet."""
+        if lists < now and order.reported_status(lists) is OrderStatus.WORKING:
+            return True
         if self._is_inactive(order, now):
             return not (order.cancelled_at or order.expires) <= now and not _tracker(order).refused(REF)
         return order.reported_status(now) is OrderStatus.WORKING
@@ -423,7 +334,15 @@ class SimBroker(Watching):
             commission_at = seen_at + timedelta(seconds=rng.choice((1, 60, 600)) if unkind.happens() else 0)
             corrected_at = seen_at + timedelta(seconds=rng.choice((0, 50, 900))) if unkind.happens(0.5) else None
             corrected = price + Decimal("0.0100")
-            yield Execution(number, at, quantity, price, seen_at, commission_at, corrected_at, corrected)
+            whole = Execution(number, at, quantity, price, seen_at, commission_at, corrected_at, corrected)
+            yield whole if kind else self._confused(whole)
+
+    def _confused(self, e: Execution) -> Execution:
+        """`e` as a gateway reports it that has misread its time, or that charges it twice with different sums."""
+        confused = self.confused
+        again = e.commission_seen_at + timedelta(seconds=confused.rng.choice((5, 900))) if confused.happens() else None
+        days_off = confused.rng.choice((-1, 1)) if confused.happens(0.3) else 0
+        return replace(e, charged_again_at=again, days_off=days_off)
 
     def _open_at(self, at: datetime) -> datetime:
         """`at`, or the next open after it: an order that survived the night is executed then."""
@@ -478,8 +397,8 @@ class SimBroker(Watching):
             side=order.intent.side,
             quantity=e.quantity,
             price=e.price_at(now),
-            commission=e.commission if e.commission_seen_at <= now else None,
-            time=e.at,
+            commission=e.commission_at(now),
+            time=e.at + timedelta(days=e.days_off),
         )
 
 

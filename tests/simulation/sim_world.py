@@ -18,7 +18,8 @@ from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import evaluate
 from qqqbot.strategy.sizing import ALL_OF_IT, shares_to_buy
 from qqqbot.trading.engine import Check
-from tests.simulation.sim_broker import LATEST_VALUE_SECONDS, NO_MARGIN, SimBroker, SimOrder, Unkindness
+from tests.simulation.sim_broker import LATEST_VALUE_SECONDS, NO_MARGIN, SimBroker
+from tests.simulation.sim_orders import SimOrder, Unkindness
 from tests.simulation.sim_prices import prices_of, sessions_before
 from tests.simulation.sim_records import fold_of, half_way_to, is_second_leg, rows, without_outcome
 from tests.support.builders import fold
@@ -96,16 +97,20 @@ class World:
         )
         self.unkind = Unkindness(self.p, self.rng)
         self.odd = Unkindness(self.p, random.Random(f"{self.seed}/{self.p}/odd"))
+        # In every fourth ten of seeds, so that the others stay as they were.
+        confused = self.p * (self.seed // 10 % 4 == 3)
+        self.confused = Unkindness(confused, random.Random(f"{self.seed}/{self.p}/confused"))
         limits = self.p > 0 and self.rng.random() < 0.3
         kind = OrderType.LIMIT if limits else RULES.order_type
         decide = Decide.BEFORE_CLOSE if self.p and self.seed % 7 == 6 else RULES.decide
         self.rules = replace(RULES, order_type=kind, rule=self.rule, decide=decide)
         self.broker = SimBroker(
             self.clock.true_now,
-            self._let_pass,
+            self.clock.advance,
             self.prices,
             self.unkind,
             self.odd,
+            self.confused,
             self.check_sent,
             CAPITAL + Decimal(20_000),
         )
@@ -131,7 +136,8 @@ class World:
     def kind(self) -> bool:
         """Whether the faults are over; from then on the clock is right and the owner has done what is asked of him."""
         if self.p and not self._became_kind and self.clock.true_now() >= self.kind_from:
-            self._became_kind, self.unkind.p, self.odd.p, self.clock.offset = True, 0, 0, timedelta(0)
+            self._became_kind, self.clock.offset = True, timedelta(0)
+            self.unkind.p = self.odd.p = self.confused.p = 0
             self.broker.click(transmit=True)
             (self.logs / "HALT").unlink(missing_ok=True)
             self.bring_back()
@@ -146,8 +152,7 @@ class World:
 
     def deciding(self, now: datetime) -> bool:
         """Whether the rules may begin a rotation at this moment."""
-        session = self.prices.table.open_session(now)
-        window = timedelta(seconds=self.rules.decide_seconds_before_close)
+        session, window = self.prices.table.open_session(now), timedelta(seconds=RULES.decide_seconds_before_close)
         return self.rules.decide is Decide.EVERY_CHECK or (session is not None and now >= session.close - window)
 
     def happens(self, weight: float = 1.0) -> bool:
@@ -180,8 +185,7 @@ class World:
 
     def answers_the_gateway(self) -> None:
         """In the kind world: what the gateway did of its own stops the trading until somebody looks."""
-        if self.short():
-            self.close_short()
+        self.close_short()
         halt = self.logs / "HALT"
         if halt.exists() and any(words in halt.read_text() for words in ("answered none", *OVERRUNS)):
             halt.unlink()
@@ -198,7 +202,8 @@ class World:
         elif self.happens(0.1):
             halt.write_text("the owner wants a break\n")
         if self.short():
-            self.close_short()
+            if not self.confused.happens(2):  # he may take his time
+                self.close_short()
         elif self.hand_trade is not None:
             if self.rng.random() < 0.5:
                 self.undo_hand_trade()
@@ -210,6 +215,10 @@ class World:
             self.reinvest()
         if self.broker_outside and self.odd.happens(0.3):
             self.send_twin()
+        if self.broker_outside and self.confused.happens(0.3):
+            self.broker.foreign_cash = Decimal(self.confused.rng.choice((0, 10_000, 60_000)))
+        if self.broker_outside and self.confused.happens(0.5):
+            self.broker.reinvest_a_part()
         if self.broker_outside and self.happens(0.2):
             amount = Decimal(self.rng.randint(-60, 120))  # fees and dividends
             if self._can_spend(-amount):
@@ -244,11 +253,13 @@ class World:
             book = fold_of(self.logs)
             there = min(self.broker.shares(now)[symbol] - book.foreign[symbol], book.shares[symbol]) - selling
             held = there
-            there = max(there, 0) + self.odd.rng.choice((0, self.odd.rng.randint(1, MOST_SHORT)))
+            beyond = self.odd.rng.choice((0, self.odd.rng.randint(1, MOST_SHORT)))
+            there = max(there, 0) + (0 if self._paid_for_twins() and not self.confused.p else beyond)
         else:
             buying = sum((i.quantity * i.decision_price for i in alive if i.side is Side.BUY), Decimal(0))
             price = Decimal(str(self.prices.price(order.intent.symbol, now)))
             there = int((self.broker.cash(now) - buying - LEFT_BY_TWINS) / price / Decimal("1.05"))
+            there = 0 if self.oversold and not self.confused.p else there
         if (quantity := min(order.intent.quantity, there)) > 0 and self.hand_trade is None:
             self.broker.send_twin(order, quantity, session.close)
             self.oversold += [order.intent.symbol] * (order.intent.side is Side.SELL and quantity > held)
@@ -272,7 +283,7 @@ class World:
             self.hand_trade = symbol, quantity
 
     def short(self) -> tuple[str, int] | None:
-        """What has been sold and was not the bot's, by a twin, until the owner's answer to his purchase is on disk."""
+        """What a twin has sold and was not the bot's, until the owner's answer to his purchase is on disk."""
         held, book = self.broker.shares(self.clock.true_now()), fold_of(self.logs)
         own = {symbol: min(held[symbol] - book.foreign[symbol], book.shares[symbol]) for symbol in set(self.oversold)}
         return next(((symbol, -count) for symbol, count in own.items() if count < 0), None)
@@ -283,7 +294,7 @@ class World:
         hides = any(order.hides(self.clock.true_now()) for order in self.broker.all_orders())
         if found is None or hides or without_outcome(journal):
             return
-        bought = found[0], found[1] + self.odd.rng.choice((0, 0, 3))
+        bought = found[0], found[1] + 3 * self.confused.happens(3)
         if self.hand_trade is None and self._by_hand(*bought):
             self.hand_trade = bought
         if self._closes_short() and not self.unsettled_executions():
@@ -303,8 +314,9 @@ class World:
             self.hand_trade, self.told_price = None, {}
 
     def answers(self) -> int:
-        """How often the owner's answer about a difference is in the book."""
-        return sum(row.get("kind") in ("adopt", "leave") for row in rows(self.logs / "trades.jsonl"))
+        """How many rows of the owner's answers about a difference the book has, less those that were taken back."""
+        kinds = Counter(row.get("kind") for row in rows(self.logs / "trades.jsonl"))
+        return kinds["adopt"] + kinds["leave"] - kinds["undo"]
 
     def unsettled_executions(self) -> bool:
         now = self.clock.true_now()
@@ -472,9 +484,6 @@ class World:
             assert less_shown or intent.quantity >= wanted * ALL_OF_IT - 1, (
                 f"{ref} leaves money idle: {intent.quantity} of {wanted}"
             )
-
-    def _let_pass(self, span: timedelta) -> None:
-        self.clock.advance(span)
 
     def _by_hand(self, symbol: str, quantity: int) -> bool:
         """Whether the account could pay for it."""

@@ -30,7 +30,7 @@ from qqqbot.model.errors import BrokerUnavailable, LedgerMismatch, PricesUnavail
 from qqqbot.model.market import Market, Quote
 from qqqbot.model.ports import Broker
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import AccountSnapshot, Action, Mode, Order, OrderIntent
+from qqqbot.model.values import AccountSnapshot, Action, Mode, Order, OrderIntent, Side
 from qqqbot.records.jsonl import AppendOnlyFile, Row, _lines
 from qqqbot.records.status_file import write_status
 from qqqbot.runtime.halt_file import HaltSwitch
@@ -217,13 +217,10 @@ class Life:
         ownership.refuse_late_positions(book, account)
         before = world.answers()
         try:
-            if world.hand_trade[1] > 0 and not world.short() and world.rng.random() < 0.5:
-                ownership.leave(book, account, world.clock.now())
-            else:
-                now = world.clock.true_now()
-                priced = {s: Decimal(str(world.prices.price(s, now))) for s in world.prices.symbols} | world.told_price
-                prices = {symbol: ownership.Priced(price) for symbol, price in priced.items()}
-                ownership.adopt(book, account, prices, world.clock.now())
+            self._answer(account)
+            if world.confused.happens(3):  # it was the wrong one
+                ownership.undo(book, world.clock.now())
+                self._answer(account)
         except LedgerMismatch as refused:
             self._do_as_told(str(refused))
             raise
@@ -231,6 +228,18 @@ class Life:
             # A process that dies after its answer is on disk has answered.
             if world.answers() > before:
                 world.hand_trade, world.told_price = None, {}
+
+    def _answer(self, account: AccountSnapshot) -> None:
+        world, book = self._world, self.engine.records.book
+        world.clock.advance(timedelta(seconds=1))
+        assert world.hand_trade is not None
+        if world.hand_trade[1] > 0 and not world.short() and world.rng.random() < 0.5:
+            ownership.leave(book, account, world.clock.now())
+        else:
+            now = world.clock.true_now()
+            priced = {s: Decimal(str(world.prices.price(s, now))) for s in world.prices.symbols} | world.told_price
+            prices = {symbol: ownership.Priced(price) for symbol, price in priced.items()}
+            ownership.adopt(book, account, prices, world.clock.now())
 
     def _do_as_told(self, refusal: str) -> None:
         """The owner adds the capital that a refused `adopt` asks for; the next one, at the price it names, is made."""
@@ -379,6 +388,8 @@ def _check_equal(
 ) -> None:
     """In the end the book equals the broker's ledger of our orders plus what the owner had adopted."""
     adopted = [row for row in book if row.get("kind") == "adopt"]
+    for row in (row for row in book if row.get("kind") == "undo"):
+        adopted.append({**row, "quantity": row["quantity"] * (1 if row["side"] == Side.BUY else -1)})
     ours = world.broker.shares(now, by_hand=False)
     for symbol in world.prices.symbols:
         expected = ours[symbol] + sum(row["quantity"] for row in adopted if row["symbol"] == symbol)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -116,6 +117,36 @@ def test_the_simulated_account_killed_between_any_two_lines_trades_once(memory: 
         where = f"killed before {reached[moment - 1]}, the {moment}th line"
         assert [row["quantity"] for row in world.trades()] == [211], where
         assert [row["cash"] for row in world.trades()] == [row["cash"] for row in whole.trades()]
+
+
+def test_a_commission_of_the_day_before_is_charged_once_wherever_the_process_is_killed(memory: Path) -> None:
+    def run(folder: Path, moment: int | None) -> tuple[World, list[tuple[str, int]]]:
+        folder.mkdir()
+        world = World(folder)
+        world.broker.commission = None
+        engine = world.start()
+        engine.step()
+        world.pass_time(days=1)
+        (order,) = world.broker.orders.values()
+        told = tuple(replace(fill, commission=Decimal("1.06")) for fill in order.fills)
+        world.broker.orders[order.order_ref] = replace(order, fills=told)
+        world.broker.cash -= Decimal("1.06")
+        reached: list[tuple[str, int]] = []
+        with suppress(Killed):
+            reached = run_killed_at(engine.step, moment)
+        for record in (engine.records.book, engine.records.journal, engine.records.decisions):
+            record.close()
+        world.start().step()
+        return world, reached
+
+    whole, reached = run(memory / "whole", None)
+    assert [row["commission"] for row in whole.rows("trades.jsonl") if row.get("kind") == "correction"] == [
+        Decimal("1.06")
+    ]
+    for moment in moments(reached):
+        world, _ = run(memory / str(moment), moment)
+        assert len(world.rows("trades.jsonl")) == len(whole.rows("trades.jsonl")), f"killed at the {moment}th line"
+        world.assert_book_is_the_brokers()
 
 
 def with_paper(world: World) -> Engine:

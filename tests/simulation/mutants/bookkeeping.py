@@ -73,6 +73,26 @@ ANSWERS = (
         ("unit/trading/test_adoption_short.py",),
     ),
     Mutant(
+        "an order that is open may be booked because the account's shares fit",
+        "trading/status_fills.py::filled_by_shares",
+        "if intent.order_ref in account.open_order_refs:",
+        "if not intent.order_ref:",
+        ("unit/trading/test_status_fills.py",),
+    ),
+    Mutant(
+        "an answer books an order and leaves it without an outcome",
+        "trading/executor.py::Executor.conclude",
+        "self._journal.outcome(intent, order, self._clock.now())",
+        "self._clock.now()",
+    ),
+    Mutant(
+        "the price of an order is also that of whatever else differs",
+        "trading/answers.py::_take_executed",
+        'used = {"", *(intent.symbol for intent, _ in seen.executed)}',
+        "used: set[str] = set()",
+        ("unit/trading/test_adoption_executed.py",),
+    ),
+    Mutant(
         "the capital that is asked for is a cent too little",
         "trading/adoption.py::_refuse_debt",
         "quantize(CENT, ROUND_CEILING)",

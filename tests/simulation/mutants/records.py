@@ -94,6 +94,12 @@ MUTANTS = (
         "return self.shares[symbol] - 0 * later",
     ),
     Mutant(
+        "a gateway that misreads a date makes shares older than they are",
+        "records/book.py::Book._record_trade",
+        "at = min(max(*(fill.time for fill in fills), intent.decided_at), now)",
+        "at = max(fill.time for fill in fills)",
+    ),
+    Mutant(
         "a sale that is taken back brings its shares back for nothing",
         "records/ledger.py::Ledger._take_back",
         "+ cost * change",

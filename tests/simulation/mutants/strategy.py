@@ -244,7 +244,7 @@ MUTANTS = (
         "strategy/gates.py::book_agrees",
         "min(account.get(s, 0), own) < 0]:",
         "own is None]:",
-        seed=120,
+        seed=70,
     ),
     Mutant(
         "account and book are compared while an order is open",

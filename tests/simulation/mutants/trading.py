@@ -102,7 +102,7 @@ EXECUTOR = (
     ),
     Mutant(
         "the outcome is written before the fills are in the book",
-        "trading/executor.py::Executor._conclude",
+        "trading/executor.py::Executor.conclude",
         "    self._absorb(intent, order)\n    self._journal.outcome(intent, order, self._clock.now())\n",
         "    self._journal.outcome(intent, order, self._clock.now())\n    self._absorb(intent, order)\n",
         executor("TestBeforeSending"),
@@ -168,7 +168,7 @@ EXECUTOR = (
         "trading/executor.py::Executor._await_outcome",
         "            cancelled = self._cancel(intent)\n",
         "            cancelled = self._cancel(intent)\n"
-        "            self._conclude(intent, Order(intent.order_ref, OrderStatus.CANCELLED))\n"
+        "            self.conclude(intent, Order(intent.order_ref, OrderStatus.CANCELLED))\n"
         "            return\n",
         executor_timeouts("TestTimeouts"),
         seed=0,

@@ -56,6 +56,20 @@ def kinds(folder: Path) -> list[str]:
     return [row.get("kind", "trade") for row in rows(folder)]
 
 
+@pytest.mark.parametrize(
+    ("told", "booked"),
+    [(-1440, 0), (5, 5), (29, 29), (60, 30), (1440, 30)],
+    ids=["a day early", "real", "just now", "not yet", "a day late"],
+)
+def test_a_fill_is_neither_older_than_its_decision_nor_newer_than_now(
+    book: Book, tmp_path: Path, told: int, booked: int
+) -> None:
+    """A misread date would give the shares a dividend of before they were bought, or keep a split from them."""
+    minutes = timedelta(minutes=1)
+    book.absorb(BUY, order([fill(BUY, time=NOW + told * minutes)]), NOW + 30 * minutes)
+    assert rows(tmp_path)[-1]["timestamp"] == (NOW + booked * minutes).isoformat()
+
+
 def test_a_trade_row_has_everything_the_manual_names(book: Book, tmp_path: Path) -> None:
     book.absorb(BUY, order([part("a", 111), part("b", 100, price="451")]), NOW)
     row = rows(tmp_path)[-1]

@@ -1,5 +1,6 @@
 """A fill without executions is booked where the status and the account's shares agree, and only there."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.values import Order, OrderIntent, OrderStatus, Side, StatusFill
-from qqqbot.trading.status_fills import filled_by_status
-from tests.support.builders import NOW, fill, intent, portfolio
+from qqqbot.trading.status_fills import filled_by_shares, filled_by_status
+from tests.support.builders import NOW, fill, intent, portfolio, snapshot
 from tests.support.fakes import FakeBroker, World
 from tests.support.symbols import QQQ
 
@@ -70,6 +71,16 @@ def test_a_part_of_a_cancelled_order_ends_as_a_part() -> None:
 
 def test_an_order_whose_executions_are_all_known_needs_no_status() -> None:
     assert filled_by_status(BUY, told(known=100), portfolio(), 0, {QQQ: 100}, NOW) is None
+
+
+def test_an_order_that_is_listed_as_open_is_not_filled_whatever_the_shares_say() -> None:
+    account = replace(snapshot().account, positions={QQQ: 100}, open_order_refs=())
+    price = Decimal("450.10")
+    filled = filled_by_shares(BUY, told(None), price, portfolio(), 0, account)
+    assert filled is not None
+    assert (filled.status, filled.fills[0].price, filled.fills[0].time) == (OrderStatus.FILLED, price, BUY.decided_at)
+    listed = replace(account, open_order_refs=(BUY.order_ref,))
+    assert filled_by_shares(BUY, told(None), price, portfolio(), 0, listed) is None
 
 
 def tells_by_status(broker: FakeBroker, order: OrderIntent) -> None:
