@@ -41,9 +41,11 @@ class Book:
     def load(self, now: datetime) -> str | None:
         """Open the file and fold its rows; returns what was set aside. Raises BookDamaged, OSError."""
         aside = self._file.open(now)
+        before: Row = {}
         for number, row in enumerate(self._file.rows(), start=1):
             if row.get("mode") == self._identity["mode"] and row.get("account") == self._identity["account"]:
-                self._take_checked(row, number)
+                self._take_checked(row, number, before)
+                before = row
         return aside
 
     def rehearsal(self) -> "Book":
@@ -195,11 +197,18 @@ class Book:
     def _take(self, row: Row) -> None:
         self.ledger.apply(row)
 
-    def _take_checked(self, row: Row, number: int) -> None:
+    def _take_checked(self, row: Row, number: int, before: Row) -> None:
+        line = f"{self._file.path}, line {number}"
         try:
+            if row == before or self._has_executions_of(row):  # an editor, or a copy of the file, wrote it twice
+                raise BookDamaged(f"{line}: an earlier line recorded this already; remove this one")
             self._take(row)
         except UNUSABLE as error:
-            raise BookDamaged(f"{self._file.path}, line {number}: not a row of the book ({error!r})") from None
+            raise BookDamaged(f"{line}: not a row of the book ({error!r})") from None
+
+    def _has_executions_of(self, row: Row) -> bool:
+        booked = self.ledger.orders.get(row.get("order_ref", ""))
+        return booked is not None and not set(row.get("exec_ids", ())).isdisjoint(booked.exec_ids)
 
 
 def adopted(symbol: str, quantity: int, price: Decimal) -> Row:

@@ -260,11 +260,27 @@ def test_a_torn_row_is_set_aside_and_its_fill_recorded_again(book: Book, tmp_pat
 def test_damage_in_the_middle_stops_the_start_with_its_number(book: Book, tmp_path: Path, line: str) -> None:
     path = tmp_path / "trades.jsonl"
     whole = path.read_text()
-    path.write_text(f"{whole}{line}\n{whole}")
     if line == "{}":  # a row of no account is nobody's
-        assert opened(tmp_path).ledger.rows == 2
+        path.write_text(f"{whole}{line}\n")
+        assert opened(tmp_path).ledger.rows == 1
         return
+    path.write_text(f"{whole}{line}\n{whole}")
     with pytest.raises(BookDamaged, match=r"trades\.jsonl, line 2: "):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("repeated", [[1], [2], [3], [4], [1, 2, 3, 4]])
+def test_a_row_that_is_written_twice_stops_the_start_with_its_number(
+    book: Book, tmp_path: Path, repeated: list[int]
+) -> None:
+    book.absorb(BUY, order([part("a", 11)]), NOW)
+    book.absorb(BUY, order([part("a", 11), part("b", 200)]), NOW)
+    book.answer([left_alone(TQQQ, 5)], NOW)
+    path = tmp_path / "trades.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    last = max(repeated)
+    path.write_text("".join([*lines[:last], *(lines[n - 1] for n in repeated), *lines[last:]]))
+    with pytest.raises(BookDamaged, match="an earlier line recorded this already; remove this one"):
         opened(tmp_path)
 
 
