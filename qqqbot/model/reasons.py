@@ -236,8 +236,8 @@ class Reason(StrEnum):
     ORDER_OVERRUN = (
         "OrderOverrun",
         AlertKind.HALT,
-        f"Look at the account's orders and shares in TWS. Sell by hand what was bought twice, or buy back what was sold "
-        f"twice; if account and book then differ, answer {COMMAND} adopt. Then run {COMMAND} resume.",
+        f"Look at the account's orders and shares in TWS. Sell by hand what was bought twice, or buy back what was "
+        f"sold twice; if account and book then differ, answer {COMMAND} adopt. Then run {COMMAND} resume.",
         True,
     )
     CALENDAR_ENDED = "CalendarEnded", AlertKind.HALT, f"Run {COMMAND} update, then {COMMAND} restart.", True
