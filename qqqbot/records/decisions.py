@@ -85,13 +85,18 @@ def last_price(path: Path, mode: str, account: str, symbol: str, before: date) -
 
 
 def last_rule(path: Path, mode: str, account: str) -> str | None:
-    """The rule of the newest decision that had a signal; None if there is none. Raises OSError."""
+    """The rule of the newest decision that had a signal; None if there is none, or it does not say. Raises OSError.
+
+    The default rule is not written. Rows of versions before the family have no track, and do not say their periods.
+    """
 
     def decided(row: Row) -> bool:
         return (row.get("mode"), row.get("account")) == (mode, account) and number(row.get("short_ma")) is not None
 
     found = last_rows(path, 1, decided).rows
-    return (text(found[0].get("rule")) or DEFAULT) if found else None
+    if not found or "track" not in found[0]:
+        return None
+    return text(found[0].get("rule")) or DEFAULT
 
 
 def rows_since(path: Path, start: datetime) -> Iterator[Row]:

@@ -1,5 +1,6 @@
 """A change of the rule in config.json, while something is held."""
 
+import json
 from dataclasses import replace
 
 from qqqbot.model.family import Average, Comparison, Rule, two_averages
@@ -22,6 +23,18 @@ def after_a_change(world: World) -> Engine:
     engine = world.start()
     engine.step()
     return engine
+
+
+def test_periods_that_an_earlier_version_did_not_write_are_not_told_as_changed(world: World) -> None:
+    world.prices.target = Holding.QQQ
+    world.start().step()
+    path = world.logs / "decisions.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != "track"}) + "\n" for row in rows))
+    world.rules = OTHER
+    world.pass_time(minutes=15)
+    world.start().step()
+    assert "rule" not in world.notifier.kinds()
 
 
 def test_it_is_told_once_with_what_is_done_and_needs_no_answer(world: World) -> None:
