@@ -2,7 +2,7 @@
 
 A picture of fragility, not an optimiser. The members around the default form are all pairs of averages. Those around
 any other rule differ from it in the length of the slow average (columns), and in the length of the fast one or, where
-that is the price, in the band (rows); each is evaluated as the daemon would run it.
+that is the price, in the band (rows); each is evaluated as the daemon would run it, and none is one that it refuses.
 
 There are thousands of pairs, so they share their work. In an uptrend, the short average alone decides what is held on a
 day: TQQQ if the price is above it, QQQ if not. The long average only says on which days there is an uptrend. So the
@@ -25,6 +25,7 @@ from qqqbot.backtest.signals import moving_average, warm_up
 from qqqbot.backtest.vectorized import Days, FillAt, Terms, ideal, same_days
 from qqqbot.model.family import PRICE, Average, Rule
 from qqqbot.model.values import Rules
+from qqqbot.runtime.rule_config import MOST_HISTORY
 
 Ints = npt.NDArray[np.intp]
 
@@ -101,14 +102,14 @@ def grid(rules: Rules, shorts: Floats = SHORTS, longs: Floats = LONGS) -> Grid:
             member=lambda short, long: replace(rules, short_period=int(short), long_period=int(long)),
         )
     columns = np.unique(np.append(np.rint(slow * SLOW), slow))
-    columns = columns[columns > fast]
+    columns = columns[[fast < n and _with_slow(rule, int(n)).history <= MOST_HISTORY for n in columns.tolist()]]
     if trend.fast == PRICE:
         own, name, change = round(100 * trend.enter, 10), "band, %", _with_band
         rows = np.unique(np.append(BANDS, own))
     else:
         own, name, change = fast, "fast average, days", _with_fast
         rows = np.unique(np.append(np.rint(own * FAST), own))
-        rows = rows[rows < columns.min()]
+        rows = rows[[n < columns.min() and _with_fast(rule, n).history <= MOST_HISTORY for n in rows.tolist()]]
     return Grid(
         rows=rows,
         columns=columns,

@@ -12,6 +12,7 @@ from qqqbot.backtest.vectorized import Terms, examine, ideal, same_days
 from qqqbot.model.family import PRESETS, PRICE, Average, Comparison, Rule
 from qqqbot.model.instruments import Holding
 from qqqbot.model.values import Rules
+from qqqbot.runtime.rule_config import MOST_HISTORY
 from tests.support.price_series import random_prices, series
 
 BAND = Rule(Holding.QQQ, Comparison(PRICE, Average(20), 0.05, 0.03), None, Holding.TQQQ, Holding.TQQQ)
@@ -41,6 +42,16 @@ def test_the_rule_is_one_of_its_own_neighbours(rule: Rule) -> None:
     assert found.member(*found.own).rule == rule
     assert all(member.form.trend.fast.length < member.form.trend.slow.length for member in found.members)
     assert len(set(found.members)) == len(found.rows) * len(found.columns)
+
+
+LONG_EMAS = [PRESETS["ema-5-200"], replace(BAND, trend=Comparison(Average(90, True), Average(300)))]
+
+
+@pytest.mark.parametrize("rule", LONG_EMAS)
+def test_no_neighbour_needs_more_closes_than_the_daemon_can_have(rule: Rule) -> None:
+    around = grid(Rules(rule=rule))
+    assert max(member.form.history for member in around.members) <= MOST_HISTORY
+    assert around.own in {(row, column) for row in around.rows.tolist() for column in around.columns.tolist()}
 
 
 def test_an_unequal_band_keeps_its_ratio() -> None:
