@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from qqqbot import use_own_python
 from qqqbot.display.terminal import Screen, show
@@ -25,6 +25,7 @@ from qqqbot.monitoring.facts.answer import Answer, json_values
 from qqqbot.records.folder import Folder, identity
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
+from qqqbot.runtime.console import drop_unprinted
 from qqqbot.runtime.lock import holder
 
 KEPT_PRICES = Path(".cache") / "prices"
@@ -41,13 +42,17 @@ def main(
     lock_holder: Callable[[Path], int | None] = holder,
 ) -> int:
     """Run one view; returns the exit code."""
-    options = _parser().parse_args(arguments)
     clock, out = clock or SystemClock(), out or sys.stdout
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit:  # argparse has printed the help, or what is wrong with the arguments
+        drop_unprinted(out)
+        raise
     folder = Folder(options.logs_dir, lock_holder)
     try:
         return _view(options, folder, clock, out)
     except BrokenPipeError:  # the reader of a view that goes on, such as --tail, has gone
-        _swallow_further_output(out)
+        drop_unprinted(out)
         return 0
     except ConfigError as problem:  # an unusable token
         return _refused(options, out, str(problem), WRONG_ARGUMENT)
@@ -67,11 +72,18 @@ def _refused(options: argparse.Namespace, out: TextIO, reason: str, code: int) -
     if options.json:
         with suppress(OSError):
             _write_json({"error": reason}, out)
+    drop_unprinted(out)
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say it in one sentence: the usage would name this program, and the owner has typed another command."""
+        self.exit(WRONG_ARGUMENT, f"monitor: {message.removeprefix('argument ')}; --help lists what is possible\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="monitor.py",
         formatter_class=_help_formatter,
         description="Shows what the trading daemon did, does and will do. Reads files only; works while it is dead.",
@@ -278,7 +290,7 @@ def _print(options: argparse.Namespace, out: TextIO, facts: View, screen: Callab
         else:
             show(screen(facts), out)
     except BrokenPipeError:  # `monitor.py --trades | head -3`
-        _swallow_further_output(out)
+        drop_unprinted(out)
 
 
 def _write_json(values: Mapping[str, Any], out: TextIO) -> None:
@@ -306,11 +318,6 @@ def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
     if not options.json:
         show(last, out)
     return 0
-
-
-def _swallow_further_output(out: TextIO) -> None:
-    """Direct `out` to nowhere: the interpreter flushes it again at its end, and must not fail on the closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 if __name__ == "__main__":

@@ -228,13 +228,17 @@ class Daemon:
         self.supervisor.report(state, self.notifier.status_line(state))
 
     def once(self) -> bool:
-        """Make one check; returns whether it could be made. Raises StartRefused, ConfigError."""
+        """Make one check; returns whether it could be made. Raises StartRefused, ConfigError.
+
+        It leaves a status, as a run does when it stops: `status` would show holdings from before this check, or none.
+        """
         engine = self._engine()
         if engine is None:
             return False
         engine.step_alone()
         self.outage.update(self.account.problem(), self.clock.now())
         self.notifier.look()
+        self.heartbeat.beat("stopped")
         for event in self.log_notifier.recent:
             print(f"{event.kind}: {without_detail(event.text)}")
         last = engine.state.last_check

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -86,15 +87,30 @@ def append(file: int, path: Path, data: bytes, synced: bool = False) -> None:
 
 def replace(path: Path, text: str) -> None:
     """Replace the file at `path`; a reader sees the whole old file or the whole new one. Raises OSError."""
-    fresh = path.with_name(path.name + ".new")
+    written = fresh(path)
     try:
-        with os.fdopen(descriptor(fresh, REPLACING), "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor(written, REPLACING), "w", encoding="utf-8") as file:
             file.write(text)
-        os.replace(fresh, path)
+        os.replace(written, path)
     except OSError:
         with contextlib.suppress(OSError):
-            fresh.unlink()
+            written.unlink()
         raise
+
+
+def fresh(path: Path) -> Path:
+    """Where `replace` writes the new file, before it takes the place of the one at `path`."""
+    return path.with_name(path.name + ".new")
+
+
+def free_bytes(folder: Path, statvfs: Callable[[Path], os.statvfs_result] = os.statvfs) -> int:
+    """The free space for the files of `folder`: none if its disk can take no further file, small as that may be.
+
+    A disk that does not count its files (btrfs, for one) says that it has none. Raises OSError.
+    """
+    disk = statvfs(folder)
+    takes_files = disk.f_favail > 0 or disk.f_files == 0
+    return disk.f_bavail * disk.f_frsize if takes_files else 0
 
 
 def _not_a_file(path: Path) -> OSError:

@@ -1,6 +1,5 @@
 """The daemon's files, for a reader: where they are, which account's rows they hold, and what is damaged."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 from qqqbot.model.values import MIN_FREE_DISK_BYTES
 from qqqbot.records.coerce import moment, text
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
-from qqqbot.regular_file import content, object_in, reading_if_there
+from qqqbot.regular_file import content, free_bytes, object_in, reading_if_there
 
 SCHEMA = 1
 
@@ -68,8 +67,7 @@ class Folder:
 
     def disk_is_full(self) -> bool:
         """Whether the folder's disk has less free space than the daemon needs to trade."""
-        disk = os.statvfs(self.path)
-        return disk.f_bavail * disk.f_frsize < MIN_FREE_DISK_BYTES
+        return free_bytes(self.path) < MIN_FREE_DISK_BYTES
 
     def locked_at(self) -> datetime | None:
         return _changed_at(self.lock)

@@ -17,6 +17,14 @@ def _print(text: str, out: TextIO) -> None:
     try:
         print(text, file=out, flush=True)
     except OSError:  # nobody reads it, or the disk is full: `restart | head -1` must not stop the bot and not start it
+        drop_unprinted(out)
+
+
+def drop_unprinted(out: TextIO) -> None:
+    """Direct `out` to nowhere if it cannot be printed to: the interpreter flushes it at its end, and would complain."""
+    try:
+        out.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 

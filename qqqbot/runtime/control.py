@@ -165,7 +165,7 @@ class Control:
         return 0
 
     def _help(self, *_: str) -> int:
-        sys.stdout.write(help_text(self.place))
+        say(help_text(self.place).rstrip())
         return 0
 
     def _bad_usage(self, problem: str) -> int:

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qqqbot.regular_file import REPLACING, descriptor, json_object
+from qqqbot.regular_file import REPLACING, descriptor, fresh, json_object
 from qqqbot.runtime.halt_file import FILE
 from qqqbot.runtime.lock import PID_FILE, holder
 
@@ -91,8 +91,9 @@ class DaemonProcess:
 
     def cannot_write(self) -> str | None:
         """Why a daemon cannot write in its folder, which is made if it is missing; None if it can."""
-        if self._status.is_dir():  # it cannot be replaced by a file: no command would learn how the daemon is
-            return f"{self._status.name} is a folder; remove it"
+        for path in (self._status, fresh(self._status)):
+            if path.is_dir():  # a file cannot replace it: no command would learn how the daemon is
+                return f"{path.name} is a folder; remove it"
         probe = self._status.with_name(".write-test")
         try:
             probe.parent.mkdir(parents=True, exist_ok=True)

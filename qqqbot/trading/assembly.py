@@ -1,6 +1,5 @@
 """An Engine put together from its parts, over the records of a logs folder. Starting is loading; nothing is sent."""
 
-import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -18,6 +17,7 @@ from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.prices import PriceMemory
 from qqqbot.records.track import track_of
+from qqqbot.regular_file import free_bytes
 from qqqbot.runtime.halt_file import HaltSwitch
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.asking import Asking
@@ -78,7 +78,7 @@ def assemble(
     """
     executor = Executor(records, outside, rules, order_timeout)
     keeper = Bookkeeper(records.book, outside.clock, outside.notifier, capital)
-    free = outside.disk_free or (lambda: shutil.disk_usage(records.folder).free)
+    free = outside.disk_free or (lambda: free_bytes(records.folder))
     alerts = Alerts(outside.notifier)
     state = state or State()
     asking = Asking(records, outside, rules)

@@ -259,11 +259,31 @@ def test_the_exit_code_is_the_views_though_nobody_reads_what_it_prints(logs: Log
 def test_a_full_disk_that_takes_the_output_is_not_called_unreadable_records(logs: LogsFolder) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
-    command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs.path), "--trades"]
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    done = printing_to_a_full_disk(logs, "--trades")
     assert done.returncode == 1
     assert done.stderr.startswith(f"monitor: cannot print, or read {logs.path}: ")
+
+
+@pytest.mark.parametrize(("view", "code", "lines"), [("--status", 1, 1), ("--tail", 1, 1), ("--help", 0, 0)])
+def test_the_interpreter_adds_nothing_about_a_full_disk(logs: LogsFolder, view: str, code: int, lines: int) -> None:
+    """It wrote "Exception ignored in" below the sentence, and ended with 120."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    done = printing_to_a_full_disk(logs, view)
+    assert (done.returncode, done.stderr.count("\n")) == (code, lines)
+
+
+def printing_to_a_full_disk(logs: LogsFolder, view: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs.path), view]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        return subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=buffered)
+
+
+def test_a_wrong_argument_is_one_sentence_without_another_programs_usage(logs: LogsFolder) -> None:
+    done = of(logs, "--trades", "--limit", "abc")
+    told = "monitor: --limit: must be a whole number of at least 1, was abc; --help lists what is possible\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
 
 
 def test_no_file_takes_the_number_of_a_stream_that_the_caller_closed(tmp_path: Path) -> None:

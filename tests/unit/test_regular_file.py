@@ -14,7 +14,7 @@ from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.last_run import last_end
 from qqqbot.records.status_file import write_status
 from qqqbot.records.tail import last_lines, last_rows
-from qqqbot.regular_file import APPENDING, REPLACING, content, descriptor, json_object, object_in, reading
+from qqqbot.regular_file import APPENDING, REPLACING, content, descriptor, free_bytes, json_object, object_in, reading
 from qqqbot.runtime.lock import holder
 from tests.support.builders import NOW
 
@@ -82,3 +82,14 @@ def test_no_reader_of_the_folder_waits(make: Callable[[Path], None], reader: str
     make(path)
     with contextlib.suppress(OSError, BotError):  # each says what it found in tests of its own
         READERS[reader](path)
+
+
+@pytest.mark.parametrize(
+    ("files", "free_files", "free"),
+    [(1000, 500, 4096 * 300), (1000, 0, 0), (0, 0, 4096 * 300)],
+    ids=["room", "no room for another file", "files are not counted"],
+)
+def test_a_disk_that_takes_no_further_file_is_full(files: int, free_files: int, free: int, tmp_path: Path) -> None:
+    """Many small files can fill a disk that has gigabytes left: no status, no HALT and no log of a new day fits."""
+    disk = os.statvfs_result((4096, 4096, 1000, 400, 300, files, free_files, free_files, 0, 255))
+    assert free_bytes(tmp_path, lambda _: disk) == free

@@ -153,8 +153,8 @@ MUTANTS = (
     Mutant(
         "a status is written over the old one, byte by byte",
         "regular_file.py::replace",
-        'fresh = path.with_name(path.name + ".new")',
-        "fresh = path",
+        "written = fresh(path)",
+        "written = path",
         ("unit/records/test_status_file.py", "unit/test_regular_file.py"),
     ),
     Mutant(

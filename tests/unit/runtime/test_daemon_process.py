@@ -52,11 +52,12 @@ def test_a_damaged_or_foreign_status_says_nothing(machine: Machine, text: str) -
     assert daemon(machine).state(PID) is None
 
 
-def test_a_folder_in_the_place_of_the_status_is_named(machine: Machine) -> None:
+@pytest.mark.parametrize("name", ["status.json", "status.json.new"])
+def test_a_folder_in_the_place_of_the_status_is_named(machine: Machine, name: str) -> None:
     """The daemon ran, and no command could ever learn how it was: `start` waited two minutes for nothing."""
     assert daemon(machine).cannot_write() is None
-    (machine.logs / "status.json").mkdir()
-    assert daemon(machine).cannot_write() == "status.json is a folder; remove it"
+    (machine.logs / name).mkdir()
+    assert daemon(machine).cannot_write() == f"{name} is a folder; remove it"
 
 
 def test_it_waits_until_the_first_check_is_complete(machine: Machine) -> None:

@@ -3,13 +3,17 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from qqq_trading_bot import Daemon
+from qqq_trading_bot import Daemon, SimulatedAccount
 from qqqbot.model.errors import StalePrices
 from qqqbot.model.values import Holding, Side
+from qqqbot.monitoring.facts import status
 from qqqbot.records.book import Book
+from qqqbot.records.folder import Folder
+from qqqbot.records.verdict import Health
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.config import Config
 from qqqbot.trading.assembly import Identity
@@ -115,3 +119,17 @@ def test_after_the_close_only_the_coming_session_has_one(tmp_path: Path) -> None
     assert engine.state.flips is not None
     assert engine.state.flips.today is None
     assert engine.state.flips.coming is not None
+
+
+def test_after_a_single_check_the_status_shows_what_is_held_then(tmp_path: Path) -> None:
+    """It said "never started", or showed the holdings of a daemon that had stopped before that check traded."""
+    world = World(tmp_path)
+    folder = Folder(tmp_path, lambda _: None)
+    for target in (Holding.TQQQ, Holding.QQQ):
+        world.prices.target = target
+        daemon = Daemon(Config(), tmp_path, world.clock, world.prices, SimulatedAccount(world.clock, Decimal(1)))
+        assert daemon.once()
+        shown = status.status(folder, world.clock.now())
+        assert shown.own is not None
+        assert (shown.health, shown.own.holding) == (Health.STOPPED, target)
+        world.pass_time(days=1)
