@@ -18,11 +18,11 @@ COOKIES: Mapping[str, str | None] = {
     "no_cookie": None,
 }
 """kind -> the cookie that its host sets; these faults are always `on` the cookie"""
-CONSENT_KINDS = ("consent", "consent_for_ever")
-"""a request is redirected to the consent page; with the second kind, again after the consent"""
+CONSENT_KINDS = ("consent", "consent_for_ever", "loop")
+"""a request is redirected to the consent page; with the second kind, again after the consent; or to itself"""
 CLOCK_KINDS = ("no_date", "wrong_date")
-WIRE_KINDS = ("reset", "hang", "truncated", "cut", "not_gzip", "bomb", "endless")
-"""the last three: a body that is not compressed as it says, one that unpacks to 64 MB, and one without an end"""
+WIRE_KINDS = ("reset", "hang", "truncated", "cut", "not_gzip", "bomb", "endless", "cookie_not_utf8")
+"""not_gzip: a body that is not compressed as it says; bomb: one that unpacks to 64 MB; endless: one without an end"""
 
 STATUS_BODIES: Mapping[str, tuple[int, str, str]] = {
     "429": (429, "text/plain", "Edge: Too Many Requests"),

@@ -252,8 +252,9 @@ class StandIn:
         faults = self._faults.take(CONSENT_KINDS, on, symbol)
         if not faults or (given and faults[0].kind == "consent"):
             return None
-        asked = quote(f"https://query2.finance.yahoo.com{target.path}?{target.query}", safe="")
-        return Reply(302, "text/html", "", location=f"https://consent.yahoo.com/v2/collectConsent?done={asked}")
+        asked = f"https://query2.finance.yahoo.com{target.path}?{target.query}"
+        consent = f"https://consent.yahoo.com/v2/collectConsent?done={quote(asked, safe='')}"
+        return Reply(302, "text/html", "", location=asked if faults[0].kind == "loop" else consent)
 
     def _server_time(self, on: str, symbol: str | None, moment: datetime) -> datetime | None:
         for fault in self._faults.take(CLOCK_KINDS, on, symbol):
@@ -368,14 +369,16 @@ def _send(secure: ssl.SSLSocket, reply: Reply, broken: set[str]) -> bool:
         lines.append(f"Location: {reply.location}")
     if reply.cookie:
         lines.append(f"Set-Cookie: {reply.cookie}")
-    head = "\r\n".join([*lines, "", ""])
+    if "cookie_not_utf8" in broken:
+        lines.append("Set-Cookie: A1=d=caf\xe9; Path=/")
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
     if "endless" in broken:
-        secure.sendall(head.encode())
+        secure.sendall(head)
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
         while True:  # until the client hangs up
             secure.sendall(chunk)
     if "cut" in broken:
-        secure.sendall(head.encode() + body[: len(body) // 2])
+        secure.sendall(head + body[: len(body) // 2])
         return False
-    secure.sendall(head.encode() + body)
+    secure.sendall(head + body)
     return True

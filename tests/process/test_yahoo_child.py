@@ -115,6 +115,7 @@ def test_a_cookie_that_does_not_come_is_not_asked_for_again(world: YahooWorld, k
         ("not_gzip", "unreadable"),
         ("bomb", "unreadable"),
         ("endless", "unreadable"),
+        ("loop", "unreadable"),
         ("no_meta", "empty"),
         ("cut", "connection"),
         ("reset", "connection"),
@@ -168,6 +169,12 @@ def test_no_cookie_keeps_the_prices_away(world: YahooWorld, kind: str) -> None:
     """The client stores a cookie and reads ['A3'].expires from it, unguarded; the chart needs none."""
     world.yahoo.fault(kind, on="cookie")
     assert prices_at(world)["QQQ"]["price"] > 0
+
+
+@pytest.mark.parametrize("on", ["chart", "any"])
+def test_a_cookie_that_cannot_be_decoded_does_not_take_the_prices_with_it(world: YahooWorld, on: str) -> None:
+    world.yahoo.fault("cookie_not_utf8", on=on)
+    assert prices_at(world)["TQQQ"]["price"] > 0
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "html", "blank", "nothing", "hang"])

@@ -55,7 +55,7 @@ class FuzzedSession:
     def forget_answer(self) -> None:
         self.chart, self.chart_asked = None, False
 
-    def get(self, url: str, params: object) -> None:  # noqa: ARG002 (the answer is the same)
+    def get(self, url: str, params: object, discard_cookies: bool) -> None:  # noqa: ARG002 (the answer is the same)
         body = self._texts[url.rpartition(CHART_PATH)[2]].encode("utf-8", "surrogatepass")
         self.chart_asked = True
         self.chart = SimpleNamespace(status_code=200, content=body, url=url, headers={})

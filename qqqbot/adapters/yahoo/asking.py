@@ -55,8 +55,8 @@ CODES = {
 }
 """name of an exception class of yfinance, curl_cffi or Python -> code; any other means an unreadable answer"""
 
-CURL_CODES = {61: "unreadable", 63: "unreadable"}
-"""curl's code -> code: a body that cannot be unpacked, and one larger than LARGEST_ANSWER"""
+CURL_CODES = {47: "unreadable", 61: "unreadable", 63: "unreadable"}
+"""curl's code -> code: redirects without an end, a body that cannot be unpacked, one larger than LARGEST_ANSWER"""
 
 STATUS_CODES = {404: "not_found", 429: "rate_limited"}
 """HTTP status -> code; 500 and above are "server_error", all other errors "refused\""""
@@ -167,8 +167,9 @@ def _asked_by_client(session: Any, url: str, query: Mapping[str, Any]) -> Except
 def _asked_without_helpers(session: Any, url: str, query: Mapping[str, Any]) -> Exception | None:
     session.cookies.clear()
     try:
-        session.get(url, params=query)
-    except OSError as error:  # curl_cffi's exceptions are of this class
+        # For a cookie that is not UTF-8, curl_cffi raises a UnicodeDecodeError, and the answer is lost.
+        session.get(url, params=query, discard_cookies=True)
+    except (OSError, ValueError) as error:  # curl_cffi's exceptions are an OSError; it also decodes headers and URLs
         return error
     return None
 

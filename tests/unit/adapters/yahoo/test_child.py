@@ -31,9 +31,10 @@ class CannedSession:
     def forget_answer(self) -> None:
         self.chart, self.chart_asked = None, False
 
-    def get(self, url: str, params: Mapping[str, Any]) -> Any:
+    def get(self, url: str, params: Mapping[str, Any], discard_cookies: bool) -> Any:
         assert url.startswith(HOST + CHART_PATH)
         assert not self.cookies
+        assert discard_cookies
         self.queries.append(params)
         self.chart_asked = True
         headers = {"date": ANSWERED, "age": "5"}
