@@ -19,6 +19,8 @@ class Receiver:
     statuses: list[int] = field(default_factory=list)
     judge: Callable[[str], int] = lambda _message: 200
     """the status of a message, once `statuses` are used up"""
+    location: str = ""
+    """where a status of a redirect leads"""
     slow_seconds: float = 0
     hangs: bool = False
     drips: bool = False
@@ -68,6 +70,8 @@ def receiving() -> Iterator[Receiver]:
                 self._drip()
                 return
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else status)
+            if receiver.location:
+                self.send_header("Location", receiver.location)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 # apprise returns only true or false; only its log distinguishes failures.
 _STATUS = re.compile(r"error=(\d{3})\b|\bHTTP (?:status|error)\D{0,3}(\d{3})\b")
 
+# Temporary and Permanent Redirect: the message is sent once more, to another address. Any other redirect fetches a page
+# instead (RFC 9110, 15.4): the message is lost, and the page's 200 looks as if it had been accepted.
+REPEATING = frozenset({307, 308})
+
 
 def deliver(job: dict[str, Any]) -> dict[str, Any]:
     problem, status = _call(**job) if "timeout" in job else _send(job)
@@ -28,12 +32,18 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _send(job: dict[str, Any]) -> tuple[str | None, int]:
+    problem, status = _tried(job, redirects=False)
+    return _tried(job, redirects=True) if status in REPEATING else (problem, status)
+
+
+def _tried(job: dict[str, Any], redirects: bool) -> tuple[str | None, int]:
     # These imports take half a second: only here, in a short-lived process.
     from apprise import Apprise, AppriseAsset, NotifyFormat
 
     words = BufferingHandler(sys.maxsize)  # keeps what apprise logs, in this process only
     logging.getLogger().addHandler(words)
-    channels = Apprise(asset=AppriseAsset(app_id="qqqbot", app_desc="qqqbot", async_mode=False))
+    asset = AppriseAsset(app_id="qqqbot", app_desc="qqqbot", async_mode=False, http_redirects=redirects)
+    channels = Apprise(asset=asset)
     if not channels.add(job["url"]):
         return "is not an address that apprise knows; see https://github.com/caronc/apprise/wiki", 0
     delivered = splitting(channels).notify(title=job["title"], body=job["body"], body_format=NotifyFormat.TEXT)
@@ -54,7 +64,8 @@ def reason(heard: list[str]) -> tuple[str, int]:
     """What apprise logged, in our own words, and the HTTP status, 0 if there is none."""
     for line in heard:
         if (found := _STATUS.search(line)) and (status := next(filter(None, found.groups()))):
-            return f"refused it with HTTP status {status}", int(status)
+            moved = ": the address leads elsewhere, often to the same with https" if status.startswith("3") else ""
+            return f"refused it with HTTP status {status}{moved}", int(status)
     unreachable = any("connection error occurred" in line.lower() for line in heard)
     return "cannot be reached" if unreachable else "did not accept it", 0
 

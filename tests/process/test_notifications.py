@@ -72,6 +72,24 @@ def test_only_the_channel_that_failed_is_tried_again() -> None:
         assert len(good.messages) == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_redirect_that_loses_the_message_is_a_refusal_whatever_the_page_behind_it_answers(status: int) -> None:
+    with receiving() as channel:
+        channel.judge, channel.location = lambda _: status, "/login"
+        refused = Channel(channel.json_url(TOKEN), "channel 1 (json)").attempt(MESSAGE)
+        assert refused is not None
+        assert refused.why.startswith(f"refused it with HTTP status {status}: the address leads elsewhere")
+        assert channel.calls == [], "the page was not fetched"
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_that_repeats_the_message_is_followed(status: int) -> None:
+    with receiving() as channel:
+        channel.statuses, channel.location = [status, status], "/elsewhere"
+        assert Channel(channel.json_url(TOKEN), "channel 1 (json)").attempt(MESSAGE) is None
+        assert channel.messages[-1]["message"] == MESSAGE.body
+
+
 def test_a_channel_that_refuses_delays_no_other_and_is_named() -> None:
     accepted = Acceptances()
     with receiving() as good, receiving() as bad:
