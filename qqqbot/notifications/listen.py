@@ -14,6 +14,7 @@ unconfirmed: a process that dies before it has recorded the answer then reads it
 
 import re
 import sys
+import unicodedata
 from typing import Any
 from urllib.parse import quote
 
@@ -28,7 +29,9 @@ MOST_BYTES = 4 * 1024 * 1024
 PAGE, MOST_PAGES = 100, 20
 KINDS = ("message", "edited_message", "channel_post", "edited_channel_post")
 """kinds of updates: a mistyped answer that its author corrects counts too"""
-_REPLY = re.compile(rf"/?({'|'.join(Answer)})(?:@\w+)?[ :]*([0-9]{{3}}) ?([0-9]{{3}})[.!]?", re.IGNORECASE)
+_REPLY = re.compile(rf"/?({'|'.join(Answer)})(?:@\w+)?[ :]*(\d{{3}}) ?(\d{{3}})", re.IGNORECASE)
+# The announcement shows the reply in quotation marks, and it is copied from there.
+_AROUND = " .!\"'`“”„‘’‚«»"
 _WORDS = {
     401: "refuses the address's login",
     403: "refuses the address's login",
@@ -64,9 +67,17 @@ def listen(job: dict[str, Any], telegram: str = TELEGRAM) -> dict[str, Any]:
 
 
 def understood(text: object, code: str) -> Answer | None:
-    """The answer if `text` is nothing but an answer and the code; otherwise None."""
-    found = _REPLY.fullmatch(" ".join(text.split())) if isinstance(text, str) else None
-    return Answer(found[1].lower()) if found and found[2] + found[3] == code else None
+    """The answer if `text` is nothing but an answer and the code; otherwise None.
+
+    Phones write digits of other scripts and full-width letters, and copy marks that nobody sees.
+    """
+    found = _REPLY.fullmatch(_plain(text).strip(_AROUND)) if isinstance(text, str) else None
+    return Answer(found[1].lower()) if found and int(found[2] + found[3]) == int(code) else None
+
+
+def _plain(text: str) -> str:
+    seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", seen).split())
 
 
 def _ntfy(channel: Any, code: str) -> set[Answer]:
