@@ -42,8 +42,16 @@ def changes(decisions: Path, who: Identity, newest: Track | None, today: date) -
         return None
     days = (today, today - timedelta(days=today.weekday()), today.replace(day=1), today.replace(month=1, day=1))
     begins = [datetime.combine(day, time(), NEW_YORK) for day in days]
-    known = (_since(before(decisions, who, at), newest) if newest.at >= at else None for at in begins)
+    known = (_change(decisions, who, newest, at) if newest.at >= at else None for at in begins)
     return Changes(newest.at, *known)
+
+
+def _change(decisions: Path, who: Identity, newest: Track, begin: datetime) -> Change | None:
+    found = before(decisions, who, begin)
+    if found is None:
+        first = before(decisions, who, newest.since + timedelta.resolution)
+        return _since_the_start(first[0] if first else None, newest)
+    return _since(*found, newest)
 
 
 def before(decisions: Path, who: Identity, when: datetime) -> tuple[Track, bool] | None:
@@ -57,11 +65,14 @@ def before(decisions: Path, who: Identity, when: datetime) -> tuple[Track, bool]
     return None
 
 
-def _since(found: tuple[Track, bool] | None, newest: Track) -> Change | None:
-    if found is None:
-        usd, _ = gain(newest.equity, newest.capital)
-        return None if usd is None else Change(newest.since, usd, (newest.growth - 1) * 100)
-    then, whole = found
+def _since(then: Track, whole: bool, newest: Track) -> Change:
     usd = newest.equity - then.equity - deposit(then, newest.capital)
     growth = newest.growth / then.growth if whole and then.growth else 1 + usd / then.equity
     return Change(then.at, usd, (growth - 1) * 100)
+
+
+def _since_the_start(first: Track | None, newest: Track) -> Change | None:
+    """The change of what was put in. It may have changed before the `first` valuation, with which the growth begins."""
+    usd, _ = gain(newest.equity, newest.capital)
+    before_first = first.equity / first.capital if first and first.capital else 1.0
+    return None if usd is None else Change(newest.since, usd, (newest.growth * before_first - 1) * 100)

@@ -70,9 +70,22 @@ def test_of_a_period_without_a_value_nothing_is_known(tmp_path: Path, today: dat
     assert usd(found(tmp_path, carried(*LIFE), today)) == gained
 
 
-def test_a_bot_that_is_younger_began_with_what_was_put_in(tmp_path: Path) -> None:
-    seen = found(tmp_path, carried(*LIFE[4:]))
+@pytest.mark.parametrize("rows", [LIFE[4:], carried(*LIFE[4:])], ids=["an earlier version", "this one"])
+def test_a_bot_that_is_younger_began_with_what_was_put_in(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    """Dollars and per cent have the same beginning, though the first valuation was already a loss."""
+    seen = found(tmp_path, rows)
     assert usd(seen) == [-5, -5, -5, -5]
+    assert known(seen.year).pct == pytest.approx(-5)
+
+
+def test_a_deposit_does_not_change_the_per_cent_of_a_bot_that_is_younger(tmp_path: Path) -> None:
+    seen = found(tmp_path, carried(*LIFE[4:], valued("2026-11-24T13:00", 295, 300)))
+    assert usd(seen) == [-5, -5, -5, -5]
+    assert known(seen.year).pct == pytest.approx(-5)
+
+
+def test_a_beginning_that_is_no_longer_in_the_file_is_the_first_valuation(tmp_path: Path) -> None:
+    seen = found(tmp_path, carried(*LIFE[4:])[1:])
     assert known(seen.year).pct == pytest.approx((95 / 90 - 1) * 100)
 
 
