@@ -24,7 +24,15 @@ from qqqbot.adapters.ib.error_codes import Meaning, code, explain, explain_order
 from qqqbot.adapters.ib.execution_time import execution_time
 from qqqbot.adapters.ib.line import Line
 from qqqbot.adapters.ib.numbers import id_of, number_of, whole
-from qqqbot.adapters.ib.order_tracker import REF_PREFIX, CommissionReport, Event, Execution, Notice, Status
+from qqqbot.adapters.ib.order_tracker import (
+    REF_PREFIX,
+    CommissionReport,
+    Event,
+    Execution,
+    IncompleteExecution,
+    Notice,
+    Status,
+)
 from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.silence import EXECUTIONS, Conversation, Silences
@@ -413,22 +421,14 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         if execution.orderRef and not execution.orderRef.startswith(REF_PREFIX):
             return
         shares, price, side = whole(execution.shares), number_of(execution.price), SIDES.get(execution.side)
-        if side is None or not execution.execId or shares is None or price is None or not _is_sound(shares, price):
-            told = execution.execId, execution.side, execution.shares, execution.price
-            raise ValueError(f"an execution with these id, side, shares and price: {told}")
-        self._listener(
-            Execution(
-                exec_id=execution.execId,
-                perm_id=id_of(execution.permId),
-                order_id=self._own(execution.orderId, execution.clientId),
-                order_ref=execution.orderRef,
-                symbol=contract.symbol,
-                side=side,
-                shares=shares,
-                price=price,
-                time=execution_time(execution.time, self._clock.now(), execution.orderRef),
-            )
-        )
+        number, exec_id = self._own(execution.orderId, execution.clientId), execution.execId
+        about = id_of(execution.permId), number, execution.orderRef
+        if side is None or not exec_id or shares is None or price is None or not _is_sound(shares, price):
+            told = f"id {exec_id!r}, side {execution.side!r}, {execution.shares} shares, price {execution.price}"
+            self._listener(IncompleteExecution(exec_id, *about, washed(told)))
+            return
+        moment = execution_time(execution.time, self._clock.now(), execution.orderRef)
+        self._listener(Execution(exec_id, *about, contract.symbol, side, shares, price, moment))
 
     def execDetailsEnd(self, reqId: int) -> None:
         self.requests.end(reqId)

@@ -12,7 +12,9 @@ Rule 4: an error code ends only an order that was never acknowledged. "Inactive"
         (erdewit/ib_insync#554).
 Rule 5: a code of the gateway's precautions ends nothing, because TWS may keep the order until somebody clicks Transmit.
         The order ends when its cancel is answered. It then counts as refused, in the words of the precaution.
-Rule 6: an order's message is the reason for its refusal. A 202 without a reason, or a code that came later, is none.
+Rule 6: an execution that lacks a fact is not counted. It proves that the order was executed, so that the order is never
+        treated as refused, absent or cancelled without a fill. Complete it may come with the next answer, or never.
+Rule 7: an order's message is the reason for its refusal. A 202 without a reason, or a code that came later, is none.
 """
 
 from dataclasses import dataclass, field, replace
@@ -36,6 +38,8 @@ DUPLICATE_ID = 103
 NOT_AT_THE_GATEWAY = (135, 10147)
 # The meanings that may explain the end of an order, the best last. A status's own text ranks between the last two.
 SPEAKING = (Meaning.UNKNOWN, Meaning.CANCELLED, Meaning.HELD, Meaning.REFUSED)
+
+INCOMPLETE = "the broker lists an execution that lacks a fact: {}"
 
 # Far more than the orders, executions and unattributed callbacks of a day.
 ORDERS_REMEMBERED = 500
@@ -81,6 +85,18 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class IncompleteExecution:
+    """An execution that lacks its id, side, shares or price."""
+
+    exec_id: str
+    perm_id: int
+    order_id: int
+    order_ref: str
+    told: str
+    """the four, as they came"""
+
+
+@dataclass(frozen=True, slots=True)
 class CommissionReport:
     """The commission of an execution, in US dollars."""
 
@@ -98,7 +114,7 @@ class Notice:
     """washed"""
 
 
-OrderEvent = Sent | Status | Execution | Notice
+OrderEvent = Sent | Status | Execution | IncompleteExecution | Notice
 Event = OrderEvent | CommissionReport
 
 
@@ -134,6 +150,8 @@ class _Facts:
     filled_price: Decimal | None = None
     """the average price that came with `filled`"""
     executions: dict[str, Execution] = field(default_factory=dict)
+    incomplete: dict[str, str] = field(default_factory=dict)
+    """the executions that lack a fact: the part of the id that all revisions share -> what came"""
     perm_ids: set[int] = field(default_factory=set)
     notices: dict[tuple[int, str], None] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
@@ -147,11 +165,11 @@ class _Facts:
 
     @property
     def heard(self) -> bool:
-        return bool(self.statuses or self.executions or self.notices)
+        return bool(self.statuses or self.executions or self.incomplete or self.notices)
 
     @property
     def acknowledged(self) -> bool:
-        return bool(self.statuses - SILENT_STATUSES or self.executions)
+        return bool(self.statuses - SILENT_STATUSES or self.executions or self.incomplete)
 
     def meaning(self, *meanings: Meaning) -> bool:
         return any(code_of_order(*notice).meaning in meanings for notice in self.notices)
@@ -159,11 +177,15 @@ class _Facts:
     @property
     def refused(self) -> bool:
         """Whether it is certain that the order was refused: before it was open, or by becoming inactive."""
+        if self.incomplete:
+            return False
         return self.meaning(Meaning.REFUSED) and ("Inactive" in self.statuses or not self.acknowledged)
 
     @property
     def message(self) -> str:
-        """The broker's own words: the reason that refused the order if there is one, never an empty 202."""
+        """What lacks of an execution, or the broker's own words: the reason for a refusal, never an empty 202."""
+        if self.incomplete:
+            return INCOMPLETE.format(next(iter(self.incomplete.values())))
         texts = [(0.5, len(text), 0, text) for text in self.texts]
         told = [
             (_weight(number, text), len(text), -number, explain_order(number, text)) for number, text in self.notices
@@ -276,6 +298,8 @@ class OrderTracker:
             return self._said_filled(ref, facts, quantity, done, alive is not None)
         if facts.statuses & CANCELLED_STATUSES or facts.meaning(Meaning.CANCELLED):
             return self._cancelled(ref, facts, done, alive is not None)
+        if facts.incomplete:
+            return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
         if facts.meaning(Meaning.REFUSED) and alive is not None:
             status = OrderStatus.REJECTED if done == 0 else OrderStatus.CANCELLED
             return Judgement(self._order(ref, facts, status))
@@ -304,11 +328,13 @@ class OrderTracker:
         If a complete answer has as many shares as were reported, the order was made smaller at the broker.
         """
         order = self._order(ref, facts, OrderStatus.UNKNOWN)
-        if answered and 0 < done == facts.filled_whole == facts.filled:
+        if answered and 0 < done == facts.filled_whole == facts.filled and not facts.incomplete:
             message = f"the order was made smaller at the broker: {done} of {quantity}"
             return Judgement(replace(order, status=OrderStatus.CANCELLED, message=message))
         told = self._told(facts, answered) if facts.filled_whole == facts.filled == quantity else None
-        message = f"it is filled, and the broker lists no execution: {LIST_EXECUTIONS}" if answered else order.message
+        message = order.message
+        if answered and not facts.incomplete:
+            message = f"it is filled, and the broker lists no execution: {LIST_EXECUTIONS}"
         return Judgement(replace(order, told=told, message=message), ask=True)
 
     @staticmethod
@@ -325,7 +351,7 @@ class OrderTracker:
         """
         said = facts.filled
         matches = done == said or (answered and (said is None or done > said))
-        if not matches:
+        if facts.incomplete or not matches:
             order = self._order(ref, facts, OrderStatus.UNKNOWN)
             return Judgement(replace(order, told=self._told(facts, answered)), ask=True)
         refused = done == 0 and facts.meaning(Meaning.REFUSED, Meaning.HELD)
@@ -353,6 +379,11 @@ class OrderTracker:
                     facts.texts.add(event.text)
             case Execution():
                 facts.executions[event.exec_id] = event
+                facts.incomplete.pop(stem(event.exec_id), None)
+            case IncompleteExecution():
+                trade = stem(event.exec_id)
+                if all(stem(exec_id) != trade for exec_id in facts.executions):
+                    facts.incomplete[trade] = event.told
             case Notice():
                 facts.notices[event.number, event.text] = None
         forget_oldest(self._facts, ORDERS_REMEMBERED)
@@ -365,7 +396,7 @@ class OrderTracker:
             self._perm_refs[event.perm_id] = ref
             self._facts[ref].perm_ids.add(event.perm_id)
             forget_oldest(self._perm_refs, UNATTRIBUTED_REMEMBERED)
-        if isinstance(event, Sent | Status | Execution):
+        if isinstance(event, Sent | Status | Execution | IncompleteExecution):
             self._highest_id = max(self._highest_id, event.order_id)
         if isinstance(event, Sent) or (
             isinstance(event, Status) and event.order_id and event.order_id not in self._id_refs

@@ -21,6 +21,13 @@ STATUS_FILLS = (
         ("unit/adapters/ib/test_order_tracker.py",),
     ),
     Mutant(
+        "an execution that lacks a fact does not keep an order from ending unfilled",
+        "adapters/ib/order_tracker.py::OrderTracker._cancelled",
+        "if facts.incomplete or not matches:",
+        "if not matches:",
+        ("unit/adapters/ib/test_order_tracker.py",),
+    ),
+    Mutant(
         "a part ends an order as filled",
         "trading/status_fills.py::filled_by_status",
         "if told.quantity == intent.quantity else OrderStatus.CANCELLED",

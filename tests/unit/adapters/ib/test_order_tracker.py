@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from qqqbot.adapters.ib.order_tracker import (
     Event,
     Execution,
+    IncompleteExecution,
     Judgement,
     OrderTracker,
     Sent,
@@ -297,3 +298,46 @@ def test_a_fill_whose_executions_come_is_not_told_of_by_its_status() -> None:
     order = play((SENT, said_filled(), execution()), frozenset()).order
     assert order is not None
     assert (order.status, order.told) == (OrderStatus.FILLED, None)
+
+
+def incomplete(exec_id: str = execution().exec_id) -> IncompleteExecution:
+    return IncompleteExecution(exec_id, PERM_ID, ORDER_ID, REF, "price 0.0")
+
+
+@pytest.mark.parametrize("exec_id", [execution().exec_id, ""])
+@pytest.mark.parametrize(
+    "events",
+    [
+        (),
+        (opened("Submitted"), status("Submitted")),
+        (notice(201, "Order rejected"),),
+        (opened("Inactive"), notice(201, "Order rejected")),
+        (status("Cancelled"), notice(202)),
+        (completed("Cancelled", 0, "Cancelled by Trader"),),
+    ],
+)
+def test_an_order_with_an_incomplete_execution_is_never_refused_absent_or_cancelled_unfilled(
+    events: tuple[Event, ...], exec_id: str
+) -> None:
+    judgement = play((SENT, *events, incomplete(exec_id)), frozenset())
+    assert judgement.order is not None
+    assert judgement.order.status is OrderStatus.UNKNOWN
+    assert (judgement.ask, judgement.absent, judgement.held) == (True, False, False)
+    assert judgement.order.message == "the broker lists an execution that lacks a fact: price 0.0"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_execution_that_is_complete_in_any_revision_lacks_nothing(number: int) -> None:
+    known = execution(40, revision=number)
+    for events in ((incomplete(), known), (known, incomplete())):
+        judgement = play((SENT, *events, status("Cancelled", 40)), frozenset())
+        assert judgement.order is not None
+        assert (judgement.order.status, judgement.order.filled) == (OrderStatus.CANCELLED, 40)
+
+
+def test_a_status_tells_of_a_fill_whose_execution_lacks_a_fact() -> None:
+    filled = Status(PERM_ID, ORDER_ID, "Filled", "", QUANTITY, average=Decimal("450.02"))
+    judgement = play((SENT, incomplete(), filled), frozenset())
+    assert judgement.order is not None
+    assert judgement.order.told == StatusFill(QUANTITY, Decimal("450.02"))
+    assert "lacks a fact" in judgement.order.message
