@@ -162,8 +162,10 @@ class ConnectionManager(Generic[L]):
         except BrokerUnavailable as unavailable:
             self._down(str(unavailable))
             return self._pause()
+        connected = self._clock.monotonic()
         why = self._supervise(link)
         link.close(why)
+        link.line.disconnected(self._clock.monotonic() - connected)
         self._down(why)
         if self._clock.monotonic() - began > self._timing.pauses[-1]:
             self._failures = 0

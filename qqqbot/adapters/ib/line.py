@@ -3,8 +3,9 @@
 That the bot has connected to the gateway again says nothing about that line, and a 1102 sent in the meantime is not
 repeated. Without its line a gateway repeats 1100 to its clients, at least about once a minute (IbcAlpha/IBC#143, #251;
 QuantConnect/Lean.Brokerages.InteractiveBrokers#258: 833 times in 15 hours). So after a lost line a new connection
-counts only once the gateway has reported the line restored, or has been silent about it for longer than that. A gateway
-that never reports it again therefore delays trading, and does not stop it for good.
+counts only once the gateway has reported the line restored, or has been silent about it for longer than that, on one
+connection or on several that break. A gateway that never reports it again therefore delays trading, and does not stop
+it for good.
 """
 
 import threading
@@ -28,19 +29,28 @@ class Line:
         """the gateway's words; empty if it has not reported the line lost, or has reported it restored"""
         self._doubted: tuple[float, str] | None = None
         """until when the report of an earlier connection counts: monotonic, and in words"""
+        self._silent = 0.0
+        """for how many seconds connections that ended have heard nothing since the last report of the loss"""
         self._caught_up = False
         self._interruptions = 0
 
     def reconnecting(self) -> None:
         """A new connection to the gateway is about to be made."""
-        until = self._clock.now().astimezone(NEW_YORK) + timedelta(seconds=SILENCE_SECONDS)
         with self._lock:
-            self._doubted = self._clock.monotonic() + SILENCE_SECONDS, f"{until:%H:%M:%S} New York"
+            rest = SILENCE_SECONDS - self._silent
+            until = self._clock.now().astimezone(NEW_YORK) + timedelta(seconds=rest)
+            self._doubted = self._clock.monotonic() + rest, f"{until:%H:%M:%S} New York"
             self._change(self._lost)
+
+    def disconnected(self, seconds: float) -> None:
+        """A connection that could hear reports for so many seconds has ended."""
+        with self._lock:
+            if self._lost and self._doubted:
+                self._silent += seconds
 
     def lost(self, told: str) -> None:
         with self._lock:
-            self._doubted = None
+            self._doubted, self._silent = None, 0.0
             self._change(told)
 
     def restored(self) -> None:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from qqqbot.adapters.ib.connection import ConnectionManager, NotNow, Timing
-from qqqbot.adapters.ib.line import Line
+from qqqbot.adapters.ib.line import READING, SILENCE_SECONDS, Line
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from tests.support.ib_bench import MovedClock, eventually
 
@@ -88,4 +88,24 @@ def test_a_gateway_that_needs_time_is_not_tried_again_sooner() -> None:
     eventually(lambda: manager.problem() == "it accepts and does not answer")
     threading.Event().wait(0.05)
     assert len(tries) == 1
+    manager.close()
+
+
+def test_a_connection_that_ended_adds_to_the_silence_about_a_lost_line() -> None:
+    clock = MovedClock()
+
+    class Short(Steady):
+        def ended(self) -> str:
+            clock.move(SILENCE_SECONDS)
+            return "closed"
+
+    link = Short()
+    link.line.lost("1100: lost")
+    link.line.reconnecting()
+    manager = ConnectionManager(lambda: link, lambda _: None, clock, Timing(pauses=(60,)))
+    link.attention.set()
+    manager.start()
+    eventually(lambda: manager.problem() == "closed")
+    link.line.reconnecting()
+    assert link.line.interrupted() == READING
     manager.close()

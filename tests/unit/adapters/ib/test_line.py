@@ -1,6 +1,9 @@
 """What the gateway has said about its line, and for how long a new connection waits for it to say more."""
 
+from datetime import timedelta
+
 from qqqbot.adapters.ib.line import READING, SILENCE_SECONDS, Line
+from qqqbot.model.new_york import NEW_YORK
 from tests.support.ib_bench import MovedClock
 
 LOST = "1100: the gateway has lost its connection"
@@ -60,3 +63,41 @@ def test_reading_that_began_before_the_doubt_ended_is_not_enough() -> None:
     assert line.interrupted() == READING
     line.trust(before)
     assert line.interrupted() == READING
+
+
+def test_connections_that_keep_breaking_do_not_begin_the_wait_anew() -> None:
+    line, clock = line_of()
+    line.lost(LOST)
+    for _ in range(5):
+        line.reconnecting()
+        assert line.interrupted().startswith(LOST)
+        clock.move(SILENCE_SECONDS / 5)
+        line.disconnected(SILENCE_SECONDS / 5)
+        clock.move(3600)
+    line.reconnecting()
+    assert line.interrupted() == READING
+
+
+def test_silence_counts_from_the_last_report_and_only_while_connected() -> None:
+    line, clock = line_of()
+    line.lost(LOST)
+    line.disconnected(SILENCE_SECONDS)
+    clock.move(SILENCE_SECONDS)
+    line.reconnecting()
+    clock.move(3600)  # no gateway answers: the attempt fails
+    line.reconnecting()
+    line.disconnected(SILENCE_SECONDS - 1)
+    line.reconnecting()
+    line.lost(LOST)
+    line.disconnected(1)
+    line.reconnecting()
+    clock.move(SILENCE_SECONDS - 1)
+    assert line.interrupted().startswith(LOST)
+
+
+def test_a_wait_is_told_with_the_moment_of_its_end() -> None:
+    line, clock = line_of()
+    line.lost(LOST)
+    line.reconnecting()
+    until = clock.now().astimezone(NEW_YORK) + timedelta(seconds=SILENCE_SECONDS)
+    assert line.interrupted().endswith(f"is believed if silent until {until:%H:%M:%S} New York")
