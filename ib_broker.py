@@ -118,6 +118,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._request_ids = count(FIRST_REQUEST_ID)
         self._state = threading.Lock()
         self._ended = ""
+        self._commission_absent = False
         EClient.__init__(self, self)
         # Not the client's queue: a message is handled at once, in the reader's thread, without a second loop.
         self.msg_queue = SimpleNamespace(put=self._take_message)
@@ -437,8 +438,14 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         """Before 10.37."""
         self._commission(commissionReport, commissionReport.commission)
 
+    def commissionAndFeesReportProtoBuf(self, commissionAndFeesReportProto: Any) -> None:
+        """Called just before the next one, for which the client makes 0 of an amount that is not there."""
+        self._commission_absent = not commissionAndFeesReportProto.HasField("commissionAndFees")
+
     def commissionAndFeesReport(self, commissionAndFeesReport: Any) -> None:
-        self._commission(commissionAndFeesReport, commissionAndFeesReport.commissionAndFees)
+        absent, self._commission_absent = self._commission_absent, False
+        if not absent:
+            self._commission(commissionAndFeesReport, commissionAndFeesReport.commissionAndFees)
 
     def _commission(self, report: Any, commission: Any) -> None:
         amount, currency = number_of(commission), report.currency

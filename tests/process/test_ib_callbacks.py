@@ -11,7 +11,7 @@ import ib_broker
 from ib_broker import FIRST_REQUEST_ID
 from qqqbot.adapters.ib.account import shares
 from qqqbot.adapters.ib.line import READING
-from qqqbot.adapters.ib.order_tracker import IncompleteExecution, Notice, OrderTracker, Sent
+from qqqbot.adapters.ib.order_tracker import CommissionReport, IncompleteExecution, Notice, OrderTracker, Sent
 from qqqbot.model.errors import BrokerUnavailable
 from tests.support.ib_bench import QUICK, MovedClock
 
@@ -80,6 +80,17 @@ def test_an_execution_of_another_program_is_ignored_whatever_it_lacks() -> None:
     link.account, link.clientId = "DU1", 1
     link.execDetails(-1, STOCK, SimpleNamespace(**EXECUTION | {"orderRef": "other", "price": math.nan}))
     assert told == []
+
+
+def test_a_commission_that_is_not_there_is_not_one_of_zero() -> None:
+    """The client of 10.50 makes 0 of an amount that the gateway's protobuf leaves out."""
+    told: list[Any] = []
+    link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
+    report = SimpleNamespace(execId="a.1", commissionAndFees=0.0, currency="USD")
+    for there in (False, True):
+        link.commissionAndFeesReportProtoBuf(SimpleNamespace(HasField=lambda _, there=there: there))
+        link.commissionAndFeesReport(report)
+        assert told == [CommissionReport("a.1", Decimal(0))] * there
 
 
 def test_a_position_without_its_number_is_never_none_at_all() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import ib_broker
 from qqqbot.model.values import Holding
 from standins.ib_gateway.codec import Message
 from tests.support.ib_bench import QUICK
@@ -97,5 +98,21 @@ def test_a_complete_execution_that_comes_later_is_the_one_that_counts(tmp_path: 
         trader.at.gateway.faults.alter = without("execDetails", "execution.price")
         trader.check(Holding.QQQ)
         trader.at.gateway.faults.alter = lambda message: message
+        trader.settle(Holding.QQQ)
+        trader.assert_true_to_the_gateway()
+
+
+@pytest.mark.skipif(
+    not hasattr(ib_broker.IBGateway, "openOrderProtoBuf"),
+    reason="in text an amount that is not known is the largest float",
+)
+def test_a_commission_that_is_left_out_is_not_known_yet_and_not_zero(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.faults.alter = without("commissionReport", "commissionAndFees")
+        trader.check(Holding.QQQ)
+        fills = [fill for order in trader.at.broker.recent_orders() for fill in order.fills]
+        assert [fill.commission for fill in fills] == [None]
+        trader.at.gateway.faults.alter = lambda message: message
+        trader.at.clock.move(60)
         trader.settle(Holding.QQQ)
         trader.assert_true_to_the_gateway()
