@@ -54,7 +54,8 @@ def digest(
 ) -> str:
     """`outlook` says which price would change the answer; `valued_at` is when the prices of `equity` were seen.
 
-    `before` has equity and number of trades at the last digest, `missing` is the cash that the account lacks.
+    `before` has the equity at the last digest, deposits since included, and the number of trades then. `missing` is the
+    cash that the account lacks.
 
     The digest goes through every channel and says how each of them has done. So each is tested once a week, and a
     channel that has failed silently is named in the others.

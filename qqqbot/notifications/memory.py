@@ -50,9 +50,13 @@ class NoticeMemory:
     def died(self, at: datetime) -> None:
         self._update(lambda old: replace(old, died=at))
 
-    def begin_weeks(self, digest: str, equity: float | None, trades: int) -> None:
+    def begin_weeks(self, digest: str, equity: float | None, capital: float, trades: int) -> None:
         """Record the values that the first digest compares with."""
-        self._update(lambda old: old if old.digest else replace(old, digest=digest, equity=equity, trades=trades))
+
+        def begun(old: History) -> History:
+            return replace(old, digest=digest, equity=equity, capital=capital, trades=trades)
+
+        self._update(lambda old: old if old.digest else begun(old))
 
     def begin_evenings(self, holding: str) -> None:
         """Record the holding that the first letter compares with."""

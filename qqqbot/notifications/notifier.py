@@ -275,7 +275,8 @@ class OwnerNotifier:
         week = ended_week(engine.state.table, now)
         # A week that was over before the very first start is not reported: the bot did not run in it.
         first = week.date.isoformat() if week else NO_WEEK_YET
-        self._memory.begin_weeks(first, engine.equity(), engine.portfolio().trades)
+        portfolio = engine.portfolio()
+        self._memory.begin_weeks(first, engine.equity(), float(portfolio.total_capital), portfolio.trades)
         return week
 
     def _digest(self, history: History, week: Session | None, troubles: list[Trouble]) -> list[Notice]:
@@ -283,14 +284,15 @@ class OwnerNotifier:
         if week is None or engine is None or (day := week.date.isoformat()) == history.digest:
             return []
         portfolio, equity = engine.portfolio(), engine.equity()
-        before, wrong = (history.equity, history.trades), [trouble.text for trouble in troubles]
+        capital, wrong = float(portfolio.total_capital), [trouble.text for trouble in troubles]
+        before = (_with_deposits(history, capital), history.trades)
         seen, now = engine.state, self.clock.now()
         coming, known = outlook(seen.flips, seen.table, now), is_known(seen.flips, seen.table, now)
         ways, valued_at = self.health(), seen.flips.seen_at if seen.flips else None
         risk = engine.risk_line()
         text = digest(week, portfolio, equity, coming, before, wrong, ways, seen.missing, valued_at, risk)
         after = {"digest": day, "trades": portfolio.trades, "evening_held": portfolio.holding.value}
-        after |= {"equity": equity} if known else {}
+        after |= {"equity": equity, "capital": capital} if known else {}
         return [Notice(AlertKind.DIGEST, text, subject=AlertKind.DIGEST, words=day, changes=after)]
 
     def _evening(self, history: History, troubles: list[Trouble], now: datetime) -> list[Notice]:
@@ -349,6 +351,13 @@ def shown(paragraphs: Sequence[str], trades: bool) -> str:
     more = len(paragraphs) - len(kept)
     where = f"trades, see {COMMAND} trades" if trades else f"pieces of news, see {COMMAND} logs"
     return "\n\n".join([*kept, *([f"and {more} more {where}"] if more else [])])
+
+
+def _with_deposits(history: History, capital: float) -> float | None:
+    """The value at the last weekly message, with what has been put in or taken out since: that is no gain or loss."""
+    if history.equity is None or history.capital is None:
+        return history.equity
+    return max(history.equity + capital - history.capital, 0.0)
 
 
 def _trouble(event: Event) -> Trouble:

@@ -77,7 +77,7 @@ class History:
     """What has been reported (`told`) and what is `waiting`.
 
     `digest`, `login` and `evening` are the days of the last such messages; `evening_held` is what was held at the last
-    evening letter.
+    evening letter. `equity`, `capital` and `trades` are those of the last weekly message.
     `whose` is the mode and account, empty until they are known. The fields are the keys of notices.json.
     """
 
@@ -92,6 +92,8 @@ class History:
     """when a run was last found to have died"""
     evening: str = ""
     evening_held: str = ""
+    capital: float | None = None
+    """None if an earlier version wrote it"""
 
 
 class Notice(NamedTuple):

@@ -1,12 +1,16 @@
 """The letters over a real engine with a virtual clock: when they come, once, and what an outage leaves of them."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
+
+import pytest
 
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.values import Holding
 from qqqbot.notifications.evening import EveningLetter
+from qqqbot.trading.bookkeeping import set_capital
 from tests.support.builders import new_york, table
 from tests.support.fakes import World
 from tests.support.notified_life import WHO, Life, settled
@@ -106,3 +110,16 @@ def test_a_week_of_unknown_value_leaves_the_next_one_its_comparison(tmp_path: Pa
     life.at(new_york(FRIDAY, 15, 45), check=True)
     assert f"{WHO}: The week" in life.at(new_york(FRIDAY, 16, 10))
     assert "Value: 99,999.00 USD, +0.00% since the last weekly message" in life.bodies[-1]
+
+
+@pytest.mark.parametrize("capital", [150_000, 99_000])
+def test_what_is_put_in_or_taken_out_is_no_gain_of_the_week(tmp_path: Path, capital: int) -> None:
+    """After a deposit as large as the account it said "+100.00% since the last weekly message"."""
+    life = with_letters(tmp_path, EveningLetter.OFF)
+    life.at(new_york(date(2026, 11, 24), 12, 15), check=True)
+    life.world.broker.cash += capital - 100_000
+    assert set_capital(life.engine.records.book, Decimal(capital), life.world.clock) is None
+    life.at(new_york(date(2026, 11, 27), 12, 45), check=True)
+    assert f"{WHO}: The week" in life.at(new_york(date(2026, 11, 27), 13, 10))
+    assert f"Value: {capital - 1:,.2f} USD, +0.00% since the last weekly message" in life.bodies[-1]
+    assert life.notifier._memory.history.capital == capital
