@@ -121,9 +121,19 @@ class AlertKind(StrEnum):
         "The gateway lists no executions. In the gateway: Configure, API, Settings: 'Send instrument-specific "
         "attributes for dual-mode API client in' UTC format; then restart it. Compare the trade with your statement.",
     )
+    CORRECTED = (
+        "corrected",
+        "the broker corrected an order's executions",
+        "The book follows, and the next check trades from what is left. Compare both with your statement.",
+    )
     ANSWER = "answer", "about an announced rotation"
     SPLIT = "split", "a split was recorded"
     INCOME = "income", "a dividend was booked"
+    INCOME_DOUBTFUL = (
+        "income_doubtful",
+        "a dividend was not booked",
+        "It is booked once Yahoo's amount and closes agree, for up to 60 days. Until then its money is not the bot's.",
+    )
     TORN_RECORD = "torn_record", "an incomplete line was set aside"
     NEW_BOOK = (
         "new_book",

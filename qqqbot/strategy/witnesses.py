@@ -35,6 +35,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from statistics import median
 
+from qqqbot.model.market import Bar, Dividend
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import wanted
 
@@ -174,6 +175,25 @@ def _histories(window: Window, found: Sequence[Doubt]) -> Iterator[Sequence[floa
             ]
 
 
+def witnessed(dividend: Dividend, rows: Iterable[Bar]) -> bool:
+    """Whether the rows of its symbol, without today's, are adjusted for a dividend of that amount on that day.
+
+    A live price is adjusted for nothing. It stands for the ex-date's row while that is today's.
+    """
+    columns = ((bar.date, bar.unadjusted or math.nan, bar.close) for bar in rows)
+    apart = [(day, plain, plain / close) for day, plain, close in columns if plain > 0 and close > 0]
+    before = next((row for row in reversed(apart) if row[0] < dividend.date), None)
+    after = next((ratio for day, _, ratio in apart if day >= dividend.date), 1.0)
+    if before is None or not 0 < dividend.amount < before[1]:
+        return False
+    return abs(before[2] / after - 1 - _step_of(dividend.amount, before[1])) <= UNEXPLAINED
+
+
+def _step_of(amount: float, before: float) -> float:
+    """The step between adjusted and unadjusted closes that a dividend makes; `before` is the close before its day."""
+    return amount / (before - amount)
+
+
 def _by_fund(own: Sequence[float], fund: Sequence[float], leverage: float) -> Moves:
     """Sessions on which the fund did not move by its factor."""
     found = {}
@@ -202,7 +222,7 @@ def _step_due(window: Window, place: int) -> float | None:
     """The step that the reported dividend makes; None if the answer reports none at all, or one of an unreal amount."""
     amount, before = window.dividends.get((*window.dates, window.today)[place], 0.0), window.unadjusted[place - 1]
     possible = amount <= before * LARGEST_DIVIDEND / (1 + LARGEST_DIVIDEND)
-    return amount / (before - amount) if window.dividends and possible else None
+    return _step_of(amount, before) if window.dividends and possible else None
 
 
 def _by_standing(window: Window, own: Sequence[float]) -> Moves:

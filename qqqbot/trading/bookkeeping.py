@@ -1,7 +1,7 @@
 """What changes the book without an order: splits, dividends on the bot's shares, and a changed total_capital.
 
 Each is recorded once, even if the process is killed in between: the amount due is always computed from what the book
-lacks. A split needs the account's shares as a second witness; a dividend may be no larger than LARGEST_DIVIDEND.
+lacks. A split needs the account's shares as a second witness, and a dividend the adjusted closes of its symbol.
 """
 
 import logging
@@ -21,6 +21,7 @@ from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import AccountSnapshot, OrderIntent, Portfolio
 from qqqbot.records.book import Book
 from qqqbot.records.ledger import SAME_EVENT, ZERO, Ledger, pending_splits
+from qqqbot.strategy.witnesses import witnessed
 
 log = logging.getLogger(__name__)
 
@@ -89,18 +90,25 @@ class Bookkeeper:
         for dividend in last_reported(market.dividends):
             if not market.newest_row - LATEST_DIVIDEND <= dividend.date <= market.newest_row:
                 continue
-            if Decimal(str(dividend.amount)) > LARGEST_DIVIDEND * Decimal(str(market.quote(dividend.symbol).price)):
-                if dividend not in self._refused:
-                    self._refused.add(dividend)
-                    log.warning("a dividend was not booked, it is larger than any so far: %s", dividend)
+            known = self.book.ledger.income_of(dividend.symbol, dividend.date)
+            if doubt := doubt_about(dividend, market):
+                if known is None or known.per_share != Decimal(str(dividend.amount)):
+                    self._refuse(dividend, doubt, market)
                 continue
             amount = income_due(self.book.ledger, dividend, market, account)
-            known = self.book.ledger.income_of(dividend.symbol, dividend.date)
             # A source that wavers between two figures changes the book once a day, not at each check.
             if abs(amount) >= CENT and (known is None or known.recorded < new_york_date(now)):
                 self.book.record_income(dividend, amount, now)
                 text = f"{'was corrected: ' if known else ''}{amount:+,.2f} USD (ex-dividend on {dividend.date})"
                 self.notifier.notify(AlertKind.INCOME, f"{dividend.symbol}, {text}")
+
+    def _refuse(self, dividend: Dividend, doubt: str, market: Market) -> None:
+        """Report once a dividend on the bot's shares; not on its ex-date: the closes may still follow."""
+        entitled = self.book.ledger.shares_before(dividend.symbol, dividend.date) > 0
+        if entitled and dividend.date < market.newest_row and dividend not in self._refused:
+            self._refused.add(dividend)
+            text = f"{dividend.symbol}, {dividend.amount:g} USD a share (ex-dividend on {dividend.date}): {doubt}"
+            self.notifier.notify(AlertKind.INCOME_DOUBTFUL, text)
 
 
 def after_split(ledger: Ledger, split: Split, found: int) -> AfterSplit | None:
@@ -128,6 +136,15 @@ def explains(before: int, ratio: Fraction, found: int) -> bool:
 def ratio_of(ratio: float) -> Fraction:
     """The exact ratio: Yahoo reports 1:3 as 0.333333."""
     return Fraction(ratio).limit_denominator(1000)
+
+
+def doubt_about(dividend: Dividend, market: Market) -> str | None:
+    """Why a reported dividend is not believed; None if it is."""
+    if Decimal(str(dividend.amount)) > LARGEST_DIVIDEND * Decimal(str(market.quote(dividend.symbol).price)):
+        return f"more than {LARGEST_DIVIDEND:.0%} of the price, which is more than any so far"
+    if not witnessed(dividend, market.rows(dividend.symbol)):
+        return "its closes are not adjusted for that amount on that day"
+    return None
 
 
 def last_reported(dividends: Sequence[Dividend]) -> list[Dividend]:

@@ -6,13 +6,14 @@ place that knows price histories for which the rule wants a given holding.
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from qqqbot.model.market import Bar, Market, Quote
+from qqqbot.model.market import Bar, Dividend, Market, Quote
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
     AccountSnapshot,
@@ -122,6 +123,16 @@ def fund_bars(history: Sequence[Bar], last: float, leverage: float = 3.0) -> tup
         trifle = 1 + 1e-4 * (-1) ** len(closes)
         closes.append(closes[-1] / (1 + leverage * (after.close / before.close - 1)) * trifle)
     return tuple(Bar(bar.date, close, close) for bar, close in zip(history, reversed(closes), strict=True))
+
+
+def adjusted(rows: Sequence[Bar], dividends: Iterable[Dividend], symbol: str) -> tuple[Bar, ...]:
+    """`rows` of `symbol`, with the closes before each of its dividends lowered by it, as Yahoo adjusts them."""
+    for paid in (dividend for dividend in dividends if dividend.symbol == symbol):
+        earlier = [bar for bar in rows if bar.date < paid.date]
+        factor = 1 - paid.amount / earlier[-1].unadjusted if earlier and earlier[-1].unadjusted else 1
+        lowered = [replace(bar, close=bar.close * factor) for bar in earlier]
+        rows = [*lowered, *rows[len(lowered) :]]
+    return tuple(rows)
 
 
 def market(target: Holding = Holding.QQQ, price: float = PRICE, now: datetime = NOW, **overrides: Any) -> Market:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
-from qqqbot.model.market import Market, Quote
+from qqqbot.model.market import Dividend, Market, Quote
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Heard, Notifier
 from qqqbot.model.reasons import AlertKind
@@ -39,7 +39,7 @@ from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.parts import Adapters, Records
-from tests.support.builders import ACCOUNT, DAY, NOW, PRICE, RULES, TQQQ_PRICE, market, new_york, table
+from tests.support.builders import ACCOUNT, DAY, NOW, PRICE, RULES, TQQQ_PRICE, adjusted, market, new_york, table
 from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 
@@ -80,6 +80,8 @@ class FakePrices(Watching):
     calls: int = 0
     takes: timedelta = timedelta(0)
     first: tuple[date, Holding] | None = None
+    paid: tuple[Dividend, ...] | None = None
+    """the dividends that the closes are adjusted for; None: those that the answer reports"""
 
     def sessions(self, now: datetime) -> SessionTable:
         assert now == self.clock.now()
@@ -90,7 +92,12 @@ class FakePrices(Watching):
         if self.trouble is not None:
             raise self.trouble
         self.clock.advance(self.takes)
-        return replace(self.as_of(now), **self.changes)
+        return self._adjusted(replace(self.as_of(now), **self.changes))
+
+    def _adjusted(self, answer: Market) -> Market:
+        paid = answer.dividends if self.paid is None else self.paid
+        own, fund = adjusted(answer.bars, paid, answer.signal), adjusted(answer.fund_bars, paid, answer.fund)
+        return replace(answer, bars=own, fund_bars=fund)
 
     def as_of(self, now: datetime, **overrides: Any) -> Market:
         today = new_york_date(now)
@@ -201,6 +208,16 @@ class FakeBroker(Watching):
         order = replace(order, fills=(*order.fills, part))
         done = OrderStatus.FILLED if order.filled == intent.quantity else order.status
         self.orders[intent.order_ref] = replace(order, status=done)
+
+    def bust(self, intent: OrderIntent) -> None:
+        """The exchange cancels the executions of the order: each is revised to no shares."""
+        order = self.orders[intent.order_ref]
+        sign = 1 if intent.side is Side.BUY else -1
+        for part in order.fills:
+            self.positions[intent.symbol] -= sign * part.quantity
+            self.cash += sign * part.quantity * part.price + (part.commission or 0)
+        none = [replace(f, exec_id=f"{f.exec_id[:-2]}02", quantity=0, commission=Decimal(0)) for f in order.fills]
+        self.orders[intent.order_ref] = replace(order, status=OrderStatus.CANCELLED, fills=tuple(none))
 
     def finish(self, intent: OrderIntent, status: OrderStatus, message: str = "") -> None:
         order = self.orders.get(intent.order_ref, Order(intent.order_ref, status))

@@ -223,9 +223,15 @@ MUTANTS = (
     ),
     Mutant(
         "a dividend a hundred times too large is booked",
-        "trading/bookkeeping.py::Bookkeeper._record_income",
+        "trading/bookkeeping.py::doubt_about",
         "if Decimal(str(dividend.amount)) > LARGEST_DIVIDEND",
         "if Decimal(0) > LARGEST_DIVIDEND",
+    ),
+    Mutant(
+        "any dividend is booked that the closes are adjusted for",
+        "strategy/witnesses.py::witnessed",
+        " - _step_of(dividend.amount, before[1])",
+        "",
     ),
     Mutant(
         "a dividend is booked at each check",

@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.witnesses import ERRORS, answer, count, days, doubtful, refused
+from qqqbot.model.market import Bar, Dividend
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy import witnesses
-from qqqbot.strategy.witnesses import Doubt, Window, doubts, other_answer, too_many, unwitnessed
+from qqqbot.strategy.witnesses import Doubt, Window, doubts, other_answer, too_many, unwitnessed, witnessed
 from tests.support.builders import DAY, table
+from tests.support.symbols import QQQ
 
 ROWS = 119
 RULES = Rules()
@@ -396,3 +398,33 @@ class TestRealDays:
         for name, of in count(days(REAL_DATA, every=40), names).items():
             assert of.through == [], name
             assert of.checks >= 70
+
+
+def bars_paid(part: float, row: int = 50) -> list[Bar]:
+    own = paid(part, row)
+    return [Bar(*values) for values in zip(own.dates, own.closes, own.unadjusted, strict=True)]
+
+
+@pytest.mark.parametrize("row", [1, 50, ROWS - 1, ROWS])
+@pytest.mark.parametrize("part", [0.0005, 0.002, 0.0055])
+def test_a_dividend_is_witnessed_if_the_closes_are_adjusted_for_its_amount_on_its_day(part: float, row: int) -> None:
+    day, before = (*SOUND.dates, SOUND.today)[row], SOUND.unadjusted[row - 1]
+    rows, dividend = bars_paid(part, row), Dividend(QQQ, day, part * before)
+    assert witnessed(dividend, rows)
+    for factor in (-1, 0.1, 4, 10, 1e9, math.inf, math.nan):
+        assert not witnessed(replace(dividend, amount=dividend.amount * factor), rows)
+    assert not witnessed(dividend, bars_paid(0.0, row))
+    assert not witnessed(dividend, [replace(bar, unadjusted=None) for bar in rows])
+    assert not witnessed(dividend, rows[row:])
+
+
+@pytest.mark.parametrize("wrong", [math.nan, 0.0, -1.0])
+@pytest.mark.parametrize("place", [49, 50])
+def test_a_row_that_is_no_price_beside_the_ex_date_hides_no_dividend(place: int, wrong: float) -> None:
+    dividend = Dividend(QQQ, SOUND.dates[50], 0.002 * SOUND.unadjusted[49])
+    for unadjusted in (wrong, SOUND.unadjusted[place]):
+        rows = bars_paid(0.002)
+        rows[place] = Bar(rows[place].date, wrong, unadjusted)
+        assert witnessed(dividend, rows)
+        rows[place] = Bar(rows[place].date, SOUND.closes[place], wrong)
+        assert witnessed(dividend, rows)

@@ -229,6 +229,48 @@ class TestDividends:
         engine.step()
         assert self.income(world) == 0
 
+    @pytest.mark.parametrize(("amount", "paid"), [(2.80, 0.70), (1.40, 0.70), (0.175, 0.70), (0.70, None)])
+    def test_one_that_the_closes_are_not_adjusted_for_is_told_and_booked_once_they_are(
+        self, world: World, amount: float, paid: float | None
+    ) -> None:
+        engine = self.holding_qqq(world, amount)
+        world.prices.paid = (Dividend(QQQ, self.EX_DATE, paid),) if paid else ()
+        world.pass_time(days=1)
+        engine.step()
+        assert "income_doubtful" not in world.notifier.kinds()  # the closes may still follow
+        world.pass_time(days=2)
+        engine.step()
+        engine.step()
+        assert self.income(world) == 0
+        assert world.notifier.kinds().count("income_doubtful") == 1
+        world.prices.paid = None
+        world.prices.changes["dividends"] = (Dividend(QQQ, self.EX_DATE, 0.70),)
+        engine.step()
+        assert self.income(world) == Decimal("147.70")
+
+    def test_a_correction_that_the_closes_contradict_changes_nothing(self, world: World) -> None:
+        engine = self.holding_qqq(world)
+        world.prices.paid = (Dividend(QQQ, self.EX_DATE, 0.70),)
+        for amount in (0.70, 2.80):
+            world.prices.changes["dividends"] = (Dividend(QQQ, self.EX_DATE, amount),)
+            world.pass_time(days=1)
+            engine.step()
+        assert self.income(world) == Decimal("147.70")
+        assert "income_doubtful" in world.notifier.kinds()
+
+    @pytest.mark.parametrize("reason", ["booked before", "no shares"])
+    def test_of_one_that_is_not_due_nothing_is_told(self, world: World, reason: str) -> None:
+        engine = self.holding_qqq(world)
+        if reason == "booked before":
+            world.pass_time(days=1)
+            engine.step()
+        else:
+            world.prices.changes["dividends"] = (Dividend(TQQQ, self.EX_DATE, 0.10),)
+        world.prices.paid = ()  # the closes are as before it
+        world.pass_time(days=3)
+        engine.step()
+        assert "income_doubtful" not in world.notifier.kinds()
+
     def test_what_was_paid_months_ago_is_not_booked(self, world: World) -> None:
         engine = self.holding_qqq(world)
         world.pass_time(days=70)
