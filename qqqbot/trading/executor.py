@@ -217,16 +217,12 @@ class Executor:
         while (order := self._look_patiently(intent)) is None:
             waited = self._clock.monotonic() - started
             if waited >= self._timeout.total_seconds() + CANCEL_GRACE_SECONDS:
-                raise OrderOutcomeUnknown(
-                    f"{intent.order_ref}: no outcome after {waited:.0f} s; looked for at each check"
-                )
+                raise self._not_known(intent, f"no outcome after {waited:.0f} s; looked for at each check")
             filled = intent.order_ref in self._told_since  # its status says so: nothing to cancel
             if waited >= self._timeout.total_seconds() and not cancelled and not filled:
                 cancelled = self._cancel(intent)
             if self._clock.wait(pause):
-                raise OrderOutcomeUnknown(
-                    f"{intent.order_ref}: stopped while it was open; looked for at the next start"
-                )
+                raise self._not_known(intent, "stopped while it was open; looked for at the next start")
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             self.pulse()
         if order.status is OrderStatus.REJECTED and not order.again:
@@ -240,6 +236,14 @@ class Executor:
                     AlertKind.ORDER_REFUSED, f"{intent.side} {intent.quantity} {intent.symbol}: {found}"
                 )
             raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans again")
+
+    def _not_known(self, intent: OrderIntent, why: str) -> OrderOutcomeUnknown:
+        """The error to raise. The executions so far are booked first: the next look may come after a night, in which a
+        broker forgets them. Raises OSError.
+        """
+        if order := self._found.get(intent.order_ref):
+            self._absorb(intent, order)
+        return OrderOutcomeUnknown(f"{intent.order_ref}: {why}")
 
     def _look_patiently(self, intent: OrderIntent) -> Order | None:
         with contextlib.suppress(BrokerUnavailable):  # the connection has logged why
@@ -364,3 +368,6 @@ class Executor:
                 self._notifier.notify(AlertKind.TRADE, f"{trade}, moving to {row['position']}")
                 if any(map(is_from_status, row["exec_ids"])):
                     self._notifier.notify(AlertKind.NO_EXECUTIONS, f"{trade}: {MESSAGE}")
+            elif change := row["order_quantity_change"]:
+                text = f"{intent.order_ref}: {change:+,} of the {intent.quantity:,} {intent.symbol}"
+                self._notifier.notify(AlertKind.CORRECTED, f"{text} to {intent.side.lower()}")

@@ -239,6 +239,36 @@ class TestLateNews:
         engine.step()
         assert engine.records.book.ledger.shares[QQQ] == 211
 
+    @pytest.mark.parametrize("restarted", [False, True])
+    def test_a_purchase_that_the_exchange_cancels_afterwards_is_told_and_made_again(
+        self, world: World, restarted: bool
+    ) -> None:
+        engine = in_qqq(world)
+        world.broker.bust(world.broker.submitted[0])
+        world.pass_time(days=1 if restarted else 0, minutes=15)
+        engine = world.start() if restarted else engine
+        engine.step()
+        assert ("corrected", "qqqbot-20261124-01: -211 of the 211 QQQ to buy") in world.notifier.told
+        assert world.notifier.kinds().count("corrected") == 1
+        assert world.broker.positions[QQQ] == 211
+        assert (engine.portfolio().shares, engine.portfolio().cash) == (world.broker.positions, world.broker.cash)
+
+    def test_a_sale_that_is_cancelled_after_its_money_was_spent_halts_and_is_made_again_after_resume(
+        self, world: World
+    ) -> None:
+        engine = in_qqq(world)
+        world.prices.target = Holding.TQQQ
+        engine.step()
+        world.broker.bust(world.broker.submitted[1])
+        for _ in range(2):
+            engine.step()
+        assert world.notifier.kinds()[-2:] == ["corrected", "halt"]
+        assert len(world.broker.submitted) == 3
+        (world.logs / "HALT").unlink()
+        engine.step()
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+        assert (engine.portfolio().shares, engine.portfolio().cash) == (world.broker.positions, world.broker.cash)
+
     def test_commissions_that_come_late_are_charged(self, world: World) -> None:
         world.broker.commission = None
         engine = in_qqq(world)

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
 from qqqbot.model.values import Holding, Order, OrderIntent, OrderStatus, Side
-from tests.support.builders import NOW
+from tests.support.builders import DAY, NOW, new_york
 from tests.support.fakes import (
     FakeBroker,
     World,
@@ -26,6 +28,33 @@ class TestTimeouts:
         assert world.clock.now() >= NOW + timedelta(seconds=60)
         assert world.clock.now() <= NOW + timedelta(seconds=62)
         world.assert_book_is_the_brokers()
+
+    @pytest.mark.parametrize("leg", [Side.SELL, Side.BUY])
+    @pytest.mark.parametrize("stopped", [False, True])
+    def test_what_was_filled_of_an_open_order_is_booked_before_a_night_in_which_the_broker_forgets_it(
+        self, world: World, leg: Side, stopped: bool
+    ) -> None:
+        if leg is Side.SELL:
+            in_qqq(world)
+            world.prices.target = Holding.CASH
+        world.broker.behaviours = [fills_part(100)]
+        world.clock.advance(new_york(DAY, 15, 58, 50) - world.clock.now())
+        world.clock.stop_at = new_york(DAY, 15, 58, 55) if stopped else None
+        world.broker.deaf_to_cancel = True
+        engine = world.start()
+        engine.step()
+        assert world.rows("decisions.jsonl")[-1]["error"] == "OrderOutcomeUnknown"
+        world.assert_book_is_the_brokers()
+        world.clock.stop_at = None
+        world.clock.advance(new_york(DAY + timedelta(days=1), 9, 36) - world.clock.now())
+        world.broker.orders.clear()
+        engine = world.start() if stopped else engine
+        for _ in range(4):
+            engine.step()
+            world.pass_time(minutes=2)
+        assert world.broker.positions[QQQ] == (211 if leg is Side.BUY else 0)
+        ledger = world.records().book.ledger
+        assert (ledger.shares, ledger.cash) == (world.broker.positions, world.broker.cash)
 
     def test_an_unfilled_order_ends_the_check_and_the_next_one_plans_again(self, world: World) -> None:
         world.broker.behaviours = [works]
