@@ -176,8 +176,8 @@ MUTANTS = (
     Mutant(
         "a week is compared with a value of old prices",
         "notifications/notifier.py::OwnerNotifier._digest",
-        '{"equity": equity} if known else {}',
-        '{"equity": equity}',
+        '{"equity": equity, "capital": capital} if known else {}',
+        '{"equity": equity, "capital": capital}',
         LETTERS,
     ),
     Mutant(
