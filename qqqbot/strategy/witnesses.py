@@ -178,10 +178,13 @@ def _histories(window: Window, found: Sequence[Doubt]) -> Iterator[Sequence[floa
 def witnessed(dividend: Dividend, rows: Iterable[Bar]) -> bool:
     """Whether the rows of its symbol, without today's, are adjusted for a dividend of that amount on that day.
 
-    A live price is adjusted for nothing. It stands for the ex-date's row while that is today's.
+    A live price is adjusted for nothing. It stands for the ex-date's row while that is today's. Rows that are adjusted
+    for no dividend at all, or that come without adjusted closes, are no witness and contradict no amount.
     """
     columns = ((bar.date, bar.unadjusted or math.nan, bar.close) for bar in rows)
     apart = [(day, plain, plain / close) for day, plain, close in columns if plain > 0 and close > 0]
+    if all(abs(ratio - 1) <= UNEXPLAINED for _, _, ratio in apart):
+        return dividend.amount > 0
     before = next((row for row in reversed(apart) if row[0] < dividend.date), None)
     after = next((ratio for day, _, ratio in apart if day >= dividend.date), 1.0)
     if before is None or not 0 < dividend.amount < before[1]:

@@ -413,9 +413,14 @@ def test_a_dividend_is_witnessed_if_the_closes_are_adjusted_for_its_amount_on_it
     assert witnessed(dividend, rows)
     for factor in (-1, 0.1, 4, 10, 1e9, math.inf, math.nan):
         assert not witnessed(replace(dividend, amount=dividend.amount * factor), rows)
-    assert not witnessed(dividend, bars_paid(0.0, row))
-    assert not witnessed(dividend, [replace(bar, unadjusted=None) for bar in rows])
-    assert not witnessed(dividend, rows[row:])
+    assert not witnessed(dividend, bars_paid(part, row + 20 if row < 60 else 30))
+
+
+@pytest.mark.parametrize("unadjusted", [True, False])
+def test_rows_that_are_adjusted_for_nothing_contradict_no_dividend(unadjusted: bool) -> None:
+    rows = [bar if unadjusted else replace(bar, unadjusted=None) for bar in bars_paid(0.0)]
+    assert witnessed(Dividend(QQQ, SOUND.dates[50], 0.7), rows)
+    assert not witnessed(Dividend(QQQ, SOUND.dates[50], math.nan), rows)
 
 
 @pytest.mark.parametrize("wrong", [math.nan, 0.0, -1.0])

@@ -234,7 +234,8 @@ class TestDividends:
         self, world: World, amount: float, paid: float | None
     ) -> None:
         engine = self.holding_qqq(world, amount)
-        world.prices.paid = (Dividend(QQQ, self.EX_DATE, paid),) if paid else ()
+        earlier = Dividend(QQQ, self.EX_DATE - timedelta(days=30), 0.70)
+        world.prices.paid = (Dividend(QQQ, self.EX_DATE, paid) if paid else earlier,)
         world.pass_time(days=1)
         engine.step()
         assert "income_doubtful" not in world.notifier.kinds()  # the closes may still follow
