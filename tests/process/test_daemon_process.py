@@ -41,6 +41,10 @@ def world(checkout: Checkout) -> Iterator[World]:
         yield at
 
 
+# stop itself gives the daemon ten seconds. On a busy machine its own start takes as long; Yahoo's deadline is 60 s.
+STOP_SECONDS = 30
+
+
 def seconds_to_stop(bot: Checkout) -> float:
     began = time.monotonic()
     stopped = bot.run("stop")
@@ -86,7 +90,7 @@ def test_stop_ends_a_sleeping_weekend_at_once(checkout: Checkout, world: World) 
     assert checkout.run("start").returncode == 0
     calendar = json.loads((checkout.logs / "status.json").read_text())["calendar"]
     assert (calendar["open"], calendar["next_open"]) == (False, MONDAY_OPEN)
-    assert seconds_to_stop(checkout) < 10
+    assert seconds_to_stop(checkout) < STOP_SECONDS
     assert checkout.state() == "stopped"
 
 
@@ -103,7 +107,7 @@ def test_stop_ends_a_call_to_yahoo_that_hangs_and_leaves_no_process(checkout: Ch
     daemon = checkout.daemon()
     eventually(lambda: len(price_children(daemon)) == 1, "a child of the daemon waits for Yahoo")
     children = price_children(daemon)
-    assert seconds_to_stop(checkout) < 10
+    assert seconds_to_stop(checkout) < STOP_SECONDS
     start = finished(starting)
     assert start.returncode != 0
     assert "did not start" in start.stderr
