@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# In an owner's checkout .venv has the libraries: with it, this would start his bot.
+NO_ENVIRONMENT = {"QQQBOT_VENV": os.devnull}
 PROGRAMS = ("monitor.py", "qqq_trading_bot.py", "test_ib_connection.py")
 
 
 def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-S", "-c", f"import runpy, sys; sys.path.insert(0, '.'); {script}"]
     return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env={**os.environ, **NO_ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
