@@ -102,10 +102,18 @@ def test_a_connection_that_ended_adds_to_the_silence_about_a_lost_line() -> None
     link = Short()
     link.line.lost("1100: lost")
     link.line.reconnecting()
-    manager = ConnectionManager(lambda: link, lambda _: None, clock, Timing(pauses=(60,)))
+    connections: list[Faulty] = []
+
+    def once() -> Faulty:
+        connections.append(link)
+        if len(connections) > 1:
+            raise BrokerUnavailable("it is away")
+        return link
+
+    manager = ConnectionManager(once, lambda _: None, clock, Timing(pauses=(0.001, 60)))
     link.attention.set()
     manager.start()
-    eventually(lambda: manager.problem() == "closed")
+    eventually(lambda: len(connections) > 1)  # the end of the first one has been noted
     link.line.reconnecting()
     assert link.line.interrupted() == READING
     manager.close()
