@@ -172,9 +172,9 @@ class Lifecycle:
             return self._still_trying(f"running (pid {child.pid})")
         if self._already_running():  # another start, at the same time, got the lock
             return 0
-        text, code = content(self._output)[seen:].decode(errors="replace"), child.poll() or 1
-        warn(f"did not start{_how(child.poll())}; the last lines of {self._output}:", *text.splitlines()[-LINES_SHOWN:])
-        return exit_code(code)
+        text, code = content(self._output)[seen:].decode(errors="replace"), child.poll()
+        warn(f"did not start{_how(code)}; the last lines of {self._output}:", *text.splitlines()[-LINES_SHOWN:])
+        return exit_code(code or 1)
 
     def _make_room_for_output(self) -> int:
         """Set the output file aside if it is too large; returns the size of the current one."""

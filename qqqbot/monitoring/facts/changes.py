@@ -6,6 +6,7 @@ period without a valuation, such as today on a Sunday, the change is not known.
 
 import itertools
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,16 +43,15 @@ def changes(decisions: Path, who: Identity, newest: Track | None, today: date) -
         return None
     days = (today, today - timedelta(days=today.weekday()), today.replace(day=1), today.replace(month=1, day=1))
     begins = [datetime.combine(day, time(), NEW_YORK) for day in days]
-    known = (_change(decisions, who, newest, at) if newest.at >= at else None for at in begins)
-    return Changes(newest.at, *known)
+    first = cache(lambda: before(decisions, who, newest.since + timedelta.resolution))  # for a bot's first year
 
+    def change(begin: datetime) -> Change | None:
+        if found := before(decisions, who, begin):
+            return _since(*found, newest)
+        start = first()
+        return _since_the_start(start[0] if start else None, newest)
 
-def _change(decisions: Path, who: Identity, newest: Track, begin: datetime) -> Change | None:
-    found = before(decisions, who, begin)
-    if found is None:
-        first = before(decisions, who, newest.since + timedelta.resolution)
-        return _since_the_start(first[0] if first else None, newest)
-    return _since(*found, newest)
+    return Changes(newest.at, *(change(at) if newest.at >= at else None for at in begins))
 
 
 def before(decisions: Path, who: Identity, when: datetime) -> tuple[Track, bool] | None:

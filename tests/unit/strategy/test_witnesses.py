@@ -191,18 +191,22 @@ def test_a_row_that_has_been_corrected_is_no_doubt() -> None:
     assert doubts(replace(SOUND, kept=changed(SOUND.closes, r50=1.05)), 3) == ()
 
 
+def older_scaled(window: Window, count: int, factor: float) -> Window:
+    """`window` with the first `count` of its rows, all those of both funds, times `factor`."""
+    rows = {f"r{n}": factor for n in range(count)}
+    return replace(
+        window,
+        closes=changed(window.closes, **rows),
+        unadjusted=changed(window.unadjusted, **rows),
+        fund=changed(window.fund, **rows),
+        fund_unadjusted=changed(window.fund_unadjusted, **rows),
+    )
+
+
 def test_what_was_kept_of_both_funds_is_believed_against_both_rows_of_today() -> None:
     """Both are wrong by one factor up to a day: today's answer alone would say that QQQ moved by a third of it."""
     kept = replace(SOUND, kept=SOUND.closes, kept_fund=SOUND.fund)
-    older = {f"r{n}": 0.86 for n in range(50)}
-    scaled = replace(
-        kept,
-        closes=changed(SOUND.closes, **older),
-        unadjusted=changed(SOUND.unadjusted, **older),
-        fund=changed(SOUND.fund, **older),
-        fund_unadjusted=changed(SOUND.fund_unadjusted, **older),
-    )
-    (doubt,) = doubts(scaled, 3)
+    (doubt,) = doubts(older_scaled(kept, 50, 0.86), 3)
     assert (doubt.day, "when it was last traded on" in doubt.found) == (SOUND.dates[50], True)
     assert near(doubt.closes, SOUND.closes, 1e-9)
 
@@ -248,16 +252,8 @@ def test_yesterdays_row_of_both_funds_that_changes_within_a_session_leaves_the_r
 
 
 def test_all_rows_but_yesterdays_that_change_within_a_session_are_doubtful_themselves() -> None:
-    older = {f"r{n}": 0.95 for n in range(ROWS - 1)}
     kept = replace(SOUND, kept=SOUND.closes, kept_fund=SOUND.fund)
-    scaled = replace(
-        kept,
-        closes=changed(SOUND.closes, **older),
-        unadjusted=changed(SOUND.unadjusted, **older),
-        fund=changed(SOUND.fund, **older),
-        fund_unadjusted=changed(SOUND.fund_unadjusted, **older),
-    )
-    (doubt,) = doubts(scaled, 3)
+    (doubt,) = doubts(older_scaled(kept, ROWS - 1, 0.95), 3)
     assert near(doubt.closes, SOUND.closes, 1e-6)
 
 
