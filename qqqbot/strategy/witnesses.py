@@ -71,7 +71,7 @@ class Window:
 
     `closes` and `fund` (the leveraged fund) are adjusted for dividends, `unadjusted` and `fund_unadjusted` are not. All
     but `closes` are NaN where the source has nothing. `kept` and `kept_fund` are the closes as they were when the bot
-    last traded on them, on any basis, NaN for sessions that it did not keep. `ex_dates` come from the answer.
+    last traded on them, on any basis, NaN for sessions that it did not keep. `dividends` come from the answer.
     """
 
     dates: Sequence[date]

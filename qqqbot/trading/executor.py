@@ -127,7 +127,7 @@ class Executor:
                 self._cancel(intent)
 
     def executed(self, account: AccountSnapshot, prices: Mapping[str, Decimal]) -> list[tuple[OrderIntent, Order]]:
-        """The unresolved orders whose shares `account` shows, each as filled, although the broker tells of no fill.
+        """The unresolved orders whose shares `account` shows, each as filled, although the broker reports no fill.
 
         The price is the owner's, in `prices` ("" stands for any symbol), or else the decision's.
         """

@@ -51,7 +51,7 @@ class SimOrder:
     refused: bool = False
     ahead: bool = False
     untold: bool = False
-    """its execution is never listed; its status tells of it (ib-api-reloaded/ib_async#82)"""
+    """its execution is never listed; only its status reports it (ib-api-reloaded/ib_async#82)"""
     window: bool = False
     """a window of the gateway holds it, and nothing is said of it until somebody clicks"""
     released: bool = False

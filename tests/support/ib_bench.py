@@ -92,7 +92,7 @@ class MovedClock:
 
 
 class StillClock(MovedClock):
-    """Passes only where it is moved, so that no slow answer is taken for a wrong clock."""
+    """Passes only when it is moved, so that a slow answer does not look like a wrong clock."""
 
     def monotonic(self) -> float:
         return self._moved
